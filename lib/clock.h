@@ -1,0 +1,30 @@
+/*
+ * Days and hours of a named zone, without the process's TZ.
+ *
+ * A `zone` is loaded once from the system's zone files and may be used by any
+ * thread.
+ */
+#ifndef LIB_CLOCK_H
+#define LIB_CLOCK_H
+
+#include <time.h>
+
+#include "lib/err.h"
+
+struct zone;
+
+/* NULL where the system has no such zone. */
+struct zone *zone_load(const char *name, struct err *err);
+void zone_free(struct zone **zone);
+
+#define DAY_SIZE 11
+/* The local day of an instant as 2026-12-01. */
+void zone_day(const struct zone *zone, time_t when, char out[DAY_SIZE]);
+
+/* An instant as 2026-11-22T04:05:06Z. */
+#define STAMP_SIZE 21
+void stamp_format(time_t when, char out[STAMP_SIZE]);
+/* 0, or -1. */
+int stamp_parse(const char *text, time_t *when_r);
+
+#endif
