@@ -1,0 +1,25 @@
+# The layers hold: lib/ uses no daemon, daemons never include one another, a
+# daemon is included by nobody else, headers of other projects stay out of ours.
+cd "$(dirname "$0")/../.." || exit 1
+fail=0
+say() {
+	if [ -z "$2" ]; then
+		echo "ok - $1"
+	else
+		echo "not ok - $1"
+		echo "$2" | sed 's/^/# /'
+		fail=1
+	fi
+}
+included() { grep -nE '^#include "' "$1"/*.[ch] | grep -vE "#include \"($2)/" || true; }
+
+say "lib/ includes only lib/" "$(included lib lib)"
+for daemon in milter policyd bounced webd; do
+	[ -d $daemon ] && say "$daemon/ includes only itself and lib/" "$(included $daemon "$daemon|lib")"
+done
+say "tools/ includes only itself and lib/" "$(included tools 'tools|lib')"
+say "includes name their folder" "$(grep -nE '^#include "[^/"]+"' lib/*.[ch] milter/*.[ch] tools/*.[ch] || true)"
+say "our headers include only the C library and ours" "$(grep -nE '^#include <' lib/*.h milter/*.h tools/*.h |
+	grep -vE '<(std[a-z]+|sys/types|time|netinet/in|string|sqlite3|math)\.h>' || true)"
+say "GLib stays inside the MIME file" "$(grep -lE '<(glib|gmime)' lib/*.c milter/*.c tools/*.c | grep -v '^milter/mime.c$' || true)"
+exit $fail
