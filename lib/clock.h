@@ -10,11 +10,15 @@
 #include <time.h>
 
 #include "lib/err.h"
+#include "lib/text.h"
 
 struct zone;
 
 /* NULL where the system has no such zone. */
 struct zone *zone_load(const char *name, struct err *err);
+/* The contents of a zone file (TZif, RFC 8536); NULL where they are none, or
+ * count leap seconds, or memory ran out. */
+struct zone *zone_parse(struct span file);
 void zone_free(struct zone **zone);
 
 #define DAY_SIZE 11

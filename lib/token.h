@@ -41,7 +41,8 @@ uint32_t token_list_id(const struct keyring *ring, struct span list_name);
 uint64_t token_address_key(const struct keyring *ring, struct span canonical_address);
 
 /* Appends the token in base64url (or base32); 0, or -1 when out of memory or
- * over the ceiling of `out`. */
+ * over the ceiling of `out`, or for a click without link number or target or
+ * over TOKEN_BYTES_MAX. */
 int token_encode(const struct keyring *ring, const struct token *token, struct buf *out);
 int token_encode_base32(const struct keyring *ring, const struct token *token, struct buf *out);
 
@@ -60,7 +61,7 @@ enum token_fault {
 const char *token_fault_text(enum token_fault fault);
 
 /* Decodes and verifies one token of any purpose.  `bytes` is memory for its
- * contents, which `token_r->target` points into. */
+ * contents, replaced by each call, which `token_r->target` points into. */
 enum token_fault token_decode(const struct keyring *ring, struct span text, struct buf *bytes, struct token *token_r);
 enum token_fault token_decode_base32(const struct keyring *ring, struct span text, struct buf *bytes,
                                      struct token *token_r);
