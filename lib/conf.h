@@ -11,9 +11,11 @@
  *
  *     FILE:LINE: section "name": option: found "VALUE", allowed: WHAT
  *
- * separated by newlines.  An unknown option or section is an error and names
- * the closest one that exists.  A later section of the same kind and name
- * replaces the earlier one; sections without a name (milter, store) are merged.
+ * separated by newlines, in the file's order; without LINE where the file as a
+ * whole is wrong, without section and option where its syntax is.  An unknown
+ * option or section is an error and names the closest one that exists.  A later
+ * section of the same kind and name replaces the earlier one; sections without
+ * a name (milter, store) are merged.
  */
 #ifndef LIB_CONF_H
 #define LIB_CONF_H
@@ -120,11 +122,12 @@ struct conf {
 	size_t stream_count;
 };
 
-/* The whole configuration, or NULL with the errors appended to `errors`. */
+/* The whole configuration, or NULL with the errors appended to `errors`.  May
+ * be called by any thread; the calls wait for one another. */
 struct conf *conf_load(const char *file, struct buf *errors);
 void conf_free(struct conf **conf);
 
-/* NULL when there is none. */
+/* NULL when there is none.  Names compare without case. */
 const struct conf_list *conf_find_list(const struct conf *conf, struct span name);
 const struct conf_domain *conf_find_domain(const struct conf *conf, struct span name);
 const struct conf_stream *conf_find_stream(const struct conf *conf, struct span name);

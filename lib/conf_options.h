@@ -52,6 +52,8 @@
 	TEXT(listen, endpoint, "unix:/run/todoku/milter.sock", "unix:PATH, or inet:ADDRESS:PORT")                      \
 	REAL(self_verify, 1.0, 0.0, 1.0, "share of signed messages that are verified before they leave")               \
 	SIZE(max_message, "64M", 65536, 1073741824, "largest message taken; a larger one is refused with 552 5.3.4")   \
+	SIZE(memory, "512M", 1048576, 1099511627776,                                                                   \
+	     "for all messages at hand together, four times their bodies; more are put off with 452 4.3.1")            \
 	TIME(timeout, "2h", 1, 86400, "how long Postfix may be silent before a connection is given up")                \
 	TEXT(front_daemon, word, "todoku-front", "{daemon_name} of the smtpd that hands mail to the splitter")
 

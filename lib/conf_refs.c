@@ -1,0 +1,173 @@
+#include "lib/conf_refs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/conf_check.h"
+#include "lib/conf_value.h"
+
+#define WHERE_MAX 2048
+
+struct refs {
+	const struct conf *conf;
+	const struct conf_notes *notes;
+	struct conf_issues *issues;
+};
+
+static struct buf where_of(const char *section, const char *title) {
+	struct buf where;
+
+	buf_init(&where, WHERE_MAX);
+	conf_where_add(&where, section, span_of(title));
+	return where;
+}
+
+/* `value` of `option`, in the titled section `section`, is not what is allowed.
+ * Frees `where`.  A value that isn't in the file is complained of at the section. */
+static void complain(const struct refs *refs, struct buf *where, const struct conf_section *section, const char *option,
+                     const char *value, const char *allowed) {
+	struct conf_place place = {buf_span(where), span_of(option), 0};
+	const char *name = conf_table_option(section, span_of(option))->name;
+
+	place.line = conf_note_line(refs->notes, place.where, name, span_of(value));
+	if (place.line == 0)
+		place.line = conf_note_line(refs->notes, place.where, NULL, SPAN_NONE);
+	conf_issue_add(refs->issues, place, span_of(value), "%s", allowed);
+	buf_free(where);
+}
+
+/* Then a wrong value has been complained of: nothing is missing. */
+static bool is_given(const struct refs *refs, struct span where, const struct conf_section *section,
+                     const char *option) {
+	return conf_note_given(refs->notes, where, conf_table_option(section, span_of(option))->name);
+}
+
+/* Every list offers a way to unsubscribe, and its link begins with it (H1). */
+static void check_base_url(const struct refs *refs) {
+	const struct conf_section *webd = conf_table_section(&conf_table, SPAN("webd"));
+	struct conf_place place = {SPAN("webd"), SPAN("base_url"), 0};
+	struct buf where;
+
+	if (refs->conf->list_count == 0 || refs->conf->webd.base_url[0] != '\0' ||
+	    is_given(refs, place.where, webd, "base_url"))
+		return;
+	where = where_of("list", refs->conf->lists[0].name);
+	place.line = conf_note_line(refs->notes, place.where, NULL, SPAN_NONE);
+	if (place.line == 0)
+		place.line = conf_note_line(refs->notes, buf_span(&where), NULL, SPAN_NONE);
+	conf_issue_add(refs->issues, place, SPAN(""), "https://HOST, which the links of %s begin with", where.at);
+	buf_free(&where);
+}
+
+static void check_domain(const struct refs *refs, const struct conf_domain *domain,
+                         const struct conf_section *section) {
+	const struct conf_section *dkim = conf_table_section(section, SPAN("dkim"));
+	struct buf where;
+	size_t i;
+
+	for (i = 0; i < domain->key_count; i++) {
+		if (domain->keys[i].key[0] != '\0')
+			continue;
+		where = where_of(section->name, domain->name);
+		conf_where_add(&where, dkim->name, span_of(domain->keys[i].selector));
+		if (is_given(refs, buf_span(&where), dkim, "key"))
+			buf_free(&where);
+		else
+			complain(refs, &where, dkim, "key", "", "the file of the private key");
+	}
+	for (i = 0; i < domain->also_sign.len; i++) {
+		const struct conf_domain *other = conf_find_domain(refs->conf, span_of(domain->also_sign.at[i]));
+
+		if (other != NULL && other != domain)
+			continue;
+		where = where_of(section->name, domain->name);
+		complain(refs, &where, section, "also_sign", domain->also_sign.at[i],
+		         other == NULL ? "the name of a domain section" : "the name of another domain section");
+	}
+}
+
+static void check_list(const struct refs *refs, const struct conf_list *list, const struct conf_section *section) {
+	const char *hostname = refs->conf->hostname;
+	struct err allowed;
+	struct buf where, id;
+	char *checked;
+
+	if (list->stream[0] != '\0' && conf_find_stream(refs->conf, span_of(list->stream)) == NULL) {
+		where = where_of(section->name, list->name);
+		complain(refs, &where, section, "stream", list->stream, "the name of a stream section");
+	}
+	if (list->list_id[0] != '\0' || hostname[0] == '\0')
+		return;
+	buf_init(&id, WHERE_MAX);
+	buf_printf(&id, "%s.%s", list->name, hostname);
+	checked = conf_value_checked(conf_check_list_id, buf_span(&id), &allowed);
+	if (checked == NULL) {
+		where = where_of(section->name, list->name);
+		complain(refs, &where, section, "list_id", id.at, allowed.text);
+	}
+	free(checked);
+	buf_free(&id);
+}
+
+/* An entry that makes mail a list's. */
+struct claim {
+	const char *value;
+	size_t list;
+};
+
+static int compare_claims(const void *a, const void *b) {
+	const struct claim *one = a, *two = b;
+	int order = strcmp(one->value, two->value);
+
+	return order != 0 ? order : one->list < two->list ? -1 : one->list > two->list;
+}
+
+/* A second list with the same entry would never get that mail. */
+static void check_claims(const struct refs *refs, const struct conf_section *section, const char *name) {
+	const struct conf_option *option = conf_table_option(section, span_of(name));
+	const struct conf *conf = refs->conf;
+	struct claim *claims;
+	size_t count = 0, i, j;
+
+	for (i = 0; i < conf->list_count; i++)
+		count += conf_value_texts(option, &conf->lists[i])->len;
+	claims = calloc(count + 1, sizeof *claims);
+	if (claims == NULL) {
+		conf_issue_add(refs->issues, (struct conf_place){.line = 0}, SPAN("no more memory"),
+		               "a machine with some");
+		return;
+	}
+	for (i = count = 0; i < conf->list_count; i++)
+		for (j = 0; j < conf_value_texts(option, &conf->lists[i])->len; j++)
+			claims[count++] = (struct claim){conf_value_texts(option, &conf->lists[i])->at[j], i};
+	qsort(claims, count, sizeof *claims, compare_claims);
+	for (i = 1; i < count; i++) {
+		struct buf where;
+		char allowed[256];
+
+		if (strcmp(claims[i].value, claims[i - 1].value) != 0 || claims[i].list == claims[i - 1].list)
+			continue;
+		where = where_of(section->name, conf->lists[claims[i].list].name);
+		snprintf(allowed, sizeof allowed, "one list for each; list \"%s\" has it",
+		         conf->lists[claims[i - 1].list].name);
+		complain(refs, &where, section, name, claims[i].value, allowed);
+	}
+	free(claims);
+}
+
+void conf_refs_check(const struct conf *conf, const struct conf_notes *notes, struct conf_issues *issues) {
+	const struct conf_section *domain = conf_table_section(&conf_table, SPAN("domain"));
+	const struct conf_section *list = conf_table_section(&conf_table, SPAN("list"));
+	struct refs refs = {conf, notes, issues};
+	size_t i;
+
+	check_base_url(&refs);
+	for (i = 0; i < conf->domain_count; i++)
+		check_domain(&refs, &conf->domains[i], domain);
+	for (i = 0; i < conf->list_count; i++)
+		check_list(&refs, &conf->lists[i], list);
+	check_claims(&refs, list, "sender");
+	check_claims(&refs, list, "from");
+	check_claims(&refs, list, "sasl_login");
+}
