@@ -7,6 +7,12 @@
  * kill or a power cut afterwards loses nothing.  -1 says that the store could
  * not do it, with the reason in `err`, and nothing was changed.
  *
+ * Text is kept byte for byte, invalid UTF-8 and NUL included; what is over
+ * STORE_TEXT_MAX octets is cut, at a character's border.
+ *
+ * A handle does not survive fork().  To put another SQLite file in the place of
+ * the one in use, move its -wal and -shm files along with it.
+ *
  * Records of sends are added in groups by a writer thread (store_writer below),
  * whose callers wait for the group that holds their record.
  *
@@ -24,6 +30,8 @@
 #include "lib/text.h"
 
 struct store;
+
+#define STORE_TEXT_MAX 1000
 
 /* NULL on failure.  Creates the database with mode 0660 and brings its schema
  * up to date; several processes may do so at once. */
@@ -57,7 +65,8 @@ struct store_send {
 #define STORE_SEND_BODY 8 /* the body was changed */
 
 /* Adds all of them in one transaction, with their campaigns and addresses, and
- * counts the new ones in the hourly roll-up. */
+ * counts the new ones in the hourly roll-up.  An empty address (of a shared
+ * message) leaves no row among the addresses.  Times lie in 1970-9999. */
 int store_add_sends(struct store *store, const struct store_send *sends, size_t count, struct err *err);
 
 struct store_campaign {
@@ -66,38 +75,50 @@ struct store_campaign {
 	char *name;
 	time_t first;
 	time_t last;
-	uint64_t sends;
+	uint64_t sends; /* ever, expired ones included */
 };
 /* By id or, where no 16 hex digits are given, by name (several lists may use
- * one).  The array is the caller's: store_campaigns_free(). */
+ * one), the last used first.  The array is the caller's:
+ * store_campaigns_free().  A NUL within a list or name comes out as `?`. */
 int store_find_campaigns(struct store *store, struct span id_or_name, struct store_campaign **found_r, size_t *count_r,
                          struct err *err);
 void store_campaigns_free(struct store_campaign **found, size_t count);
 
 /* Calls back for each send of a campaign, oldest first; stops when it returns
- * non-zero.  The spans live for the call. */
+ * non-zero (the result is 0 then, too).  The spans live for the call, which must
+ * not use the same handle.  The address of one that was erased is empty. */
 int store_each_send(struct store *store, uint64_t campaign, int (*each)(void *context, const struct store_send *send),
                     void *context, struct err *err);
 
 /* Hourly counts: kind "sent". */
 int store_rollup(struct store *store, uint64_t campaign, struct span kind, uint64_t *count_r, struct err *err);
 
-/* Drops the records of months before the ones to keep; how many months went. */
+/* Drops the records of months (UTC) before the ones to keep, which are the month
+ * of `now` and `keep_months` before it; how many months went.  The roll-up and
+ * the campaigns stay. */
 int store_expire(struct store *store, time_t now, int keep_months, int *dropped_r, struct err *err);
 
 /*
  * The writer: one thread, one store handle, many callers.  A group is closed
  * when the thread is free: nobody waits for a timer, and a loaded host gets
  * large groups by itself (at most 1,000 records).
+ *
+ * Before each group the thread looks whether the store is still the file at its
+ * path, and opens it again when not.  It never makes a new one in the place of
+ * one that is gone: that would forget who must not be mailed.
  */
 struct store_writer;
 
+#define STORE_GROUP_MAX 1000
+
 struct store_writer *store_writer_start(const struct conf_store *conf, struct err *err);
-/* Waits for the last group. */
+/* Waits for the last group.  No call of store_writer_add() may be under way that
+ * has not yet joined one. */
 void store_writer_stop(struct store_writer **writer);
 /* Returns when the records are committed (0) or could not be (-1, e.g. the
- * store is locked, full or gone; the writer opens it again by itself).  All of
- * one call are in one group.  The spans need to live for the call only. */
+ * store is locked, full or gone; the writer opens it again by itself).  Waiting
+ * for a locked store ends after conf's busy_timeout, counted from the call.  All
+ * of one call are in one group.  The spans need to live for the call only. */
 int store_writer_add(struct store_writer *writer, const struct store_send *sends, size_t count, struct err *err);
 
 #endif

@@ -1,0 +1,52 @@
+/*
+ * What a back end of the store has to offer; private to lib/store*.c.
+ *
+ * The contracts are those of lib/store.h.  A back end's handle begins with a
+ * `struct store`.
+ */
+#ifndef LIB_STORE_DRIVER_H
+#define LIB_STORE_DRIVER_H
+
+#include "lib/store.h"
+
+struct store {
+	const struct store_driver *driver;
+	long wait_ms; /* for a lock, unless the caller says otherwise */
+};
+
+enum store_result {
+	STORE_DONE,
+	STORE_BUSY, /* locked by others all the time: worth another try */
+	STORE_FAILED,
+};
+
+struct store_driver {
+	const char *name;
+	/* With `create` false the store must exist. */
+	struct store *(*open)(const struct conf_store *conf, bool create, long wait_ms, struct err *err);
+	void (*close)(struct store *store);
+	int (*version)(const struct store *store);
+	/* Is it still the one that a new handle would get? */
+	bool (*is_current)(const struct store *store);
+	enum store_result (*add_sends)(struct store *store, const struct store_send *sends, size_t count, long wait_ms,
+	                               struct err *err);
+	int (*find_campaigns)(struct store *store, struct span id_or_name, struct store_campaign **found_r,
+	                      size_t *count_r, struct err *err);
+	int (*each_send)(struct store *store, uint64_t campaign,
+	                 int (*each)(void *context, const struct store_send *send), void *context, struct err *err);
+	int (*rollup)(struct store *store, uint64_t campaign, struct span kind, uint64_t *count_r, struct err *err);
+	int (*expire)(struct store *store, time_t now, int keep_months, int *dropped_r, struct err *err);
+};
+
+extern const struct store_driver store_sqlite_driver;
+
+/* The back end that the configuration names. */
+const struct store_driver *store_driver_of(const struct conf_store *conf);
+
+/* Can these be recorded?  One bad record must not spoil a group. */
+int store_check_sends(const struct store_send *sends, size_t count, struct err *err);
+
+/* Of a clock that nobody sets. */
+long long store_now_ms(void);
+
+#endif

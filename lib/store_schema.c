@@ -1,0 +1,168 @@
+#include "lib/store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MODE 0660
+
+/*
+ * Migration N takes the schema from version N to N + 1; none is ever changed.
+ * The tables of sends, one a month, are made by store_month.c.
+ */
+static const char *const migrations[] = {
+        /* 1 */
+        "CREATE TABLE campaign ("
+        " id INTEGER PRIMARY KEY,"
+        " list TEXT NOT NULL,"
+        " name TEXT NOT NULL,"
+        " first INTEGER NOT NULL," /* time of the first send */
+        " last INTEGER NOT NULL);"
+        "CREATE INDEX campaign_name ON campaign (name);"
+
+        /* An erased address has its key and status alone (U6). */
+        "CREATE TABLE address ("
+        " key INTEGER PRIMARY KEY,"
+        " address TEXT,"
+        " status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'unsubscribed', 'blocked')),"
+        " reason TEXT,"
+        " since INTEGER NOT NULL,"    /* when the status came to be */
+        " temporary_failed INTEGER);" /* when the mark of N9 was set */
+
+        /* What a report of one campaign reads lies together; the index serves those
+	 * that go by the hour. */
+        "CREATE TABLE rollup ("
+        " campaign INTEGER NOT NULL REFERENCES campaign (id),"
+        " kind TEXT NOT NULL,"
+        " hour INTEGER NOT NULL," /* its first second */
+        " count INTEGER NOT NULL,"
+        " PRIMARY KEY (campaign, kind, hour)) WITHOUT ROWID;"
+        "CREATE INDEX rollup_hour ON rollup (hour);",
+};
+#define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
+
+int schema_create_file(const char *path, struct err *err) {
+	size_t size = strlen(path) + sizeof ".XXXXXX";
+	char *draft;
+	int fd, outcome = 0;
+
+	if (access(path, F_OK) == 0)
+		return 0;
+	draft = malloc(size);
+	if (draft == NULL)
+		return err_set(err, "%s: out of memory", path);
+	/* Made under another name and closed before it gets its own: closing a
+	 * file drops every lock that this process has on it (fcntl(2)), those of
+	 * other handles too.  And -wal and -shm take their mode from this file, so it
+	 * may not be seen before it has its own. */
+	snprintf(draft, size, "%s.XXXXXX", path);
+	fd = mkostemp(draft, O_CLOEXEC);
+	if (fd < 0) {
+		outcome = err_set(err, "%s: can't create the store: %s", path, strerror(errno));
+		goto out;
+	}
+	if (fchmod(fd, FILE_MODE) != 0)
+		outcome = err_set(err, "%s: can't set the mode: %s", path, strerror(errno));
+	close(fd);
+	if (outcome == 0 && link(draft, path) != 0 && errno != EEXIST)
+		outcome = err_set(err, "%s: can't create the store: %s", path, strerror(errno));
+	unlink(draft);
+out:
+	free(draft);
+	return outcome;
+}
+
+int schema_check_version(struct store_sqlite *store, long long *version_r, struct err *err) {
+	if (sql_pragma(store, "PRAGMA user_version", version_r, err) != 0)
+		return -1;
+	if (*version_r < 0 || *version_r > VERSION)
+		return err_set(err,
+		               "%s: schema version: found %lld, allowed: 0 to %d; a newer todoku made this store, "
+		               "install that one",
+		               store->path, *version_r, VERSION);
+	return 0;
+}
+
+static int check_owner(struct store_sqlite *store, struct err *err) {
+	long long id, tables;
+
+	if (sql_pragma(store, "PRAGMA application_id", &id, err) != 0 ||
+	    sql_pragma(store, "SELECT count(*) FROM sqlite_schema", &tables, err) != 0)
+		return -1;
+	if (id == STORE_APPLICATION_ID || (id == 0 && tables == 0))
+		return 0;
+	return err_set(err, "%s: application id: found %lld, allowed: %d; it is another program's database",
+	               store->path, id, STORE_APPLICATION_ID);
+}
+
+/* Inside the transaction, so that of several processes one does it. */
+static int migrate_locked(struct store_sqlite *store, struct err *err) {
+	char pragmas[96];
+	long long version;
+
+	if (schema_check_version(store, &version, err) != 0)
+		return -1;
+	for (; version < VERSION; version++)
+		if (sql_exec(store, migrations[version], err) != 0)
+			return err_prefix(err, "schema version %lld", version + 1);
+	snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", STORE_APPLICATION_ID,
+	         VERSION);
+	return sql_exec(store, pragmas, err);
+}
+
+static int migrate(struct store_sqlite *store, struct err *err) {
+	if (sql_exec(store, "BEGIN EXCLUSIVE", err) != 0)
+		return -1;
+	if (migrate_locked(store, err) == 0 && sql_exec(store, "COMMIT", err) == 0)
+		return 0;
+	sql_roll_back(store);
+	return -1;
+}
+
+/* It stays as it was, without an error, where the file system can't do it. */
+static int turn_to_wal(struct store_sqlite *store, struct err *err) {
+	struct sqlite3_stmt *statement = sql_prepare(store, "PRAGMA journal_mode = WAL", err);
+	int outcome = -1;
+
+	if (statement == NULL)
+		return -1;
+	if (sqlite3_step(statement) != SQLITE_ROW)
+		sql_fail(store, sqlite3_sql(statement), err);
+	else if (span_equal(sql_column_text(statement, 0), SPAN("wal")))
+		outcome = 0;
+	else
+		err_set(err, "%s: journal mode: found %.20s, allowed: wal; is the file system a local one?",
+		        store->path, (const char *)sqlite3_column_text(statement, 0));
+	sql_finalize(&statement);
+	return outcome;
+}
+
+/* In one view: another process may be making the schema meanwhile. */
+static int look(struct store_sqlite *store, long long *version_r, struct err *err) {
+	int outcome;
+
+	if (sql_exec(store, "BEGIN", err) != 0)
+		return -1;
+	outcome = check_owner(store, err) != 0 ? -1 : schema_check_version(store, version_r, err);
+	sql_roll_back(store);
+	return outcome;
+}
+
+int schema_open(struct store_sqlite *store, struct err *err) {
+	long long version;
+
+	/* Nothing is written to a file before it is known to be ours. */
+	if (look(store, &version, err) != 0)
+		return -1;
+	if (turn_to_wal(store, err) != 0)
+		return -1;
+	if (version < VERSION && migrate(store, err) != 0)
+		return -1;
+	store->version = VERSION;
+	return 0;
+}

@@ -1,0 +1,185 @@
+#include "lib/store_sqlite.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/*
+ * FULL: a commit is on the disk when it returns, in WAL mode by one sync.
+ * The cache holds what a group of STORE_GROUP_MAX records touches, so that it
+ * reaches the WAL once.  Longer checkpoints come less often; the WAL is cut back
+ * after them.
+ */
+static const char settings[] = "PRAGMA synchronous = FULL;"
+                               "PRAGMA foreign_keys = ON;"
+                               "PRAGMA trusted_schema = OFF;"
+                               "PRAGMA cache_size = -16384;"
+                               "PRAGMA wal_autocheckpoint = 4000;"
+                               "PRAGMA journal_size_limit = 67108864";
+
+static const char *const texts[STORE_STATEMENTS] = {
+        [STORE_BEGIN] = "BEGIN IMMEDIATE",
+        [STORE_COMMIT] = "COMMIT",
+        [STORE_COOKIE] = "PRAGMA schema_version",
+        [STORE_HAS_TABLE] = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+        [STORE_ADD_CAMPAIGN] = "INSERT INTO campaign (id, list, name, first, last) VALUES (?1, ?2, ?3, ?4, ?4)"
+                               " ON CONFLICT DO NOTHING",
+        [STORE_TOUCH_CAMPAIGN] = "UPDATE campaign SET first = min(first, ?2), last = max(last, ?3) WHERE id = ?1",
+        [STORE_ADD_ADDRESS] = "INSERT INTO address (key, address, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        [STORE_ADD_ROLLUP] = "INSERT INTO rollup (campaign, kind, hour, count) VALUES (?1, 'sent', ?2, ?3)"
+                             " ON CONFLICT DO UPDATE SET count = count + excluded.count",
+};
+
+static void sqlite_close(struct store *base) {
+	struct store_sqlite *store = (struct store_sqlite *)base;
+	int i, result;
+
+	month_forget_all(store);
+	for (i = 0; i < STORE_STATEMENTS; i++)
+		sql_finalize(&store->statements[i]);
+	result = sqlite3_close(store->db);
+	assert(result == SQLITE_OK);
+	(void)result;
+	free(store->path);
+	free(store->wal_path);
+	free(store);
+}
+
+/* The schema, as soon as the locks of others allow it.  Turning to WAL fails at
+ * once where another process does it too, whatever the time-out says. */
+static int open_schema(struct store_sqlite *store, long wait_ms, struct err *err) {
+	long long end = store_now_ms() + wait_ms;
+
+	while (true) {
+		long long left = end - store_now_ms();
+
+		store->failure = 0;
+		sqlite3_busy_timeout(store->db, left > 0 ? (int)left : 0);
+		if (schema_open(store, err) == 0 && sql_exec(store, settings, err) == 0)
+			return 0;
+		if (!sql_is_busy(store) || left <= 0)
+			return -1;
+		nanosleep(&(struct timespec){0, 5000000}, NULL);
+	}
+}
+
+static int prepare(struct store_sqlite *store, struct err *err) {
+	struct stat wal;
+	int i;
+
+	for (i = 0; i < STORE_STATEMENTS; i++) {
+		store->statements[i] = sql_prepare(store, texts[i], err);
+		if (store->statements[i] == NULL)
+			return -1;
+	}
+	/* There since the schema was read, and until the last handle is closed. */
+	if (stat(store->wal_path, &wal) != 0)
+		return err_set(err, "%s: not found; was it removed?", store->wal_path);
+	store->wal_device = wal.st_dev;
+	store->wal_inode = wal.st_ino;
+	store->cookie = -1;
+	return 0;
+}
+
+static struct store *sqlite_open(const struct conf_store *conf, bool create, long wait_ms, struct err *err) {
+	struct store_sqlite *store;
+
+	if (create && schema_create_file(conf->path, err) != 0)
+		return NULL;
+	store = calloc(1, sizeof *store);
+	if (store == NULL) {
+		err_set(err, "%s: out of memory", conf->path);
+		return NULL;
+	}
+	store->base = (struct store){&store_sqlite_driver, conf->busy_timeout * 1000};
+	store->path = strdup(conf->path);
+	if (store->path == NULL || asprintf(&store->wal_path, "%s-wal", conf->path) < 0) {
+		store->wal_path = NULL;
+		err_set(err, "%s: out of memory", conf->path);
+		goto fail;
+	}
+	if (sqlite3_open_v2(store->path, &store->db,
+	                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL) != SQLITE_OK) {
+		sql_fail(store, "can't open the store", err);
+		goto fail;
+	}
+	if (open_schema(store, wait_ms, err) != 0 || prepare(store, err) != 0)
+		goto fail;
+	return &store->base;
+fail:
+	sqlite_close(&store->base);
+	return NULL;
+}
+
+static int sqlite_version(const struct store *base) {
+	return ((const struct store_sqlite *)base)->version;
+}
+
+/* What is written to a file without a name is lost with the last handle. */
+static bool sqlite_is_current(const struct store *base) {
+	const struct store_sqlite *store = (const struct store_sqlite *)base;
+	struct stat wal;
+	int moved = 0;
+
+	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved)
+		return false;
+	return stat(store->wal_path, &wal) == 0 && wal.st_dev == store->wal_device && wal.st_ino == store->wal_inode;
+}
+
+/* Another process may have dropped tables, or migrated the schema. */
+static int look_at_schema(struct store_sqlite *store, struct err *err) {
+	long long cookie, version;
+	bool found;
+
+	if (sql_number(store, store->statements[STORE_COOKIE], &found, &cookie, err) != 0)
+		return -1;
+	if (cookie == store->cookie)
+		return 0;
+	month_forget_all(store);
+	if (schema_check_version(store, &version, err) != 0)
+		return -1;
+	store->cookie = cookie;
+	return 0;
+}
+
+enum store_result store_begin(struct store_sqlite *store, long wait_ms, struct err *err) {
+	if (!sqlite_is_current(&store->base)) {
+		err_set(err, "%s: the file in use was removed or replaced", store->path);
+		return STORE_FAILED;
+	}
+	sqlite3_busy_timeout(store->db, (int)wait_ms);
+	if (sql_run(store, store->statements[STORE_BEGIN], err) != 0)
+		return sql_is_busy(store) ? STORE_BUSY : STORE_FAILED;
+	if (look_at_schema(store, err) == 0)
+		return STORE_DONE;
+	store_rollback(store);
+	return STORE_FAILED;
+}
+
+int store_commit(struct store_sqlite *store, struct err *err) {
+	return sql_run(store, store->statements[STORE_COMMIT], err);
+}
+
+void store_rollback(struct store_sqlite *store) {
+	sql_roll_back(store);
+	/* The tables made in the transaction are no more, and the cookie may be
+	 * given again to another change. */
+	month_forget_all(store);
+}
+
+const struct store_driver store_sqlite_driver = {
+        .name = "sqlite",
+        .open = sqlite_open,
+        .close = sqlite_close,
+        .version = sqlite_version,
+        .is_current = sqlite_is_current,
+        .add_sends = sqlite_add_sends,
+        .find_campaigns = sqlite_find_campaigns,
+        .each_send = sqlite_each_send,
+        .rollup = sqlite_rollup,
+        .expire = sqlite_expire,
+};

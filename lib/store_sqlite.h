@@ -1,0 +1,120 @@
+/*
+ * The SQLite store from inside; private to lib/store_*.c.
+ *
+ * Keys are 64-bit unsigned and kept as signed integers of the same bits.
+ * Transactions that write begin with store_begin(), which also finds out what
+ * other processes did to the schema meanwhile.
+ */
+#ifndef LIB_STORE_SQLITE_H
+#define LIB_STORE_SQLITE_H
+
+#include "lib/store_driver.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+enum store_statement {
+	STORE_BEGIN,
+	STORE_COMMIT,
+	STORE_COOKIE,
+	STORE_HAS_TABLE,
+	STORE_ADD_CAMPAIGN,
+	STORE_TOUCH_CAMPAIGN,
+	STORE_ADD_ADDRESS,
+	STORE_ADD_ROLLUP,
+	STORE_STATEMENTS
+};
+
+/* One month's table of sends, as far as this handle knows it. */
+struct store_month {
+	int month; /* year * 12 + month of the year from 0; 0: unused */
+	bool present;
+	struct sqlite3_stmt *find;   /* prepared when present */
+	struct sqlite3_stmt *insert; /* prepared when first used */
+};
+/* A record looks at its own month and both neighbours. */
+#define STORE_MONTHS_KNOWN 4
+
+struct store_sqlite {
+	struct store base;
+	struct sqlite3 *db;
+	char *path;
+	char *wal_path;
+	dev_t wal_device; /* of the -wal file that this handle writes to */
+	ino_t wal_inode;
+	int version;
+	int failure;      /* SQLite's code at the last sql_fail(), or 0 */
+	long long cookie; /* of the schema, when the months were looked up */
+	struct sqlite3_stmt *statements[STORE_STATEMENTS];
+	struct store_month months[STORE_MONTHS_KNOWN];
+	size_t month_next; /* the one to forget next */
+};
+
+/* store_sql.c: calls of the library with our errors */
+
+/* "PATH: the head of WHAT: what SQLite says"; returns -1. */
+int sql_fail(struct store_sqlite *store, const char *what, struct err *err);
+/* Was the last sql_fail() for a lock that others hold? */
+bool sql_is_busy(const struct store_sqlite *store);
+int sql_exec(struct store_sqlite *store, const char *sql, struct err *err);
+/* Ends the transaction, unless SQLite did (for a full disk it does). */
+void sql_roll_back(struct store_sqlite *store);
+/* NULL on failure. */
+struct sqlite3_stmt *sql_prepare(struct store_sqlite *store, const char *sql, struct err *err);
+void sql_finalize(struct sqlite3_stmt **statement);
+void sql_bind_key(struct sqlite3_stmt *statement, int index, uint64_t key);
+void sql_bind_number(struct sqlite3_stmt *statement, int index, long long number);
+/* Text where it is UTF-8 without NUL, else a blob.  The bytes must live until
+ * the statement is reset. */
+void sql_bind_text(struct sqlite3_stmt *statement, int index, struct span text);
+struct span sql_column_text(struct sqlite3_stmt *statement, int column);
+/* Runs to the end and resets. */
+int sql_run(struct store_sqlite *store, struct sqlite3_stmt *statement, struct err *err);
+/* Is there a row?  Its first column as a number; resets. */
+int sql_number(struct store_sqlite *store, struct sqlite3_stmt *statement, bool *found_r, long long *number_r,
+               struct err *err);
+/* The same for text that is used once, with a row always there. */
+int sql_pragma(struct store_sqlite *store, const char *sql, long long *number_r, struct err *err);
+
+/* store_schema.c */
+
+#define STORE_APPLICATION_ID 0x746f646b /* "todk" */
+
+/* An empty file with mode 0660 unless there is a file. */
+int schema_create_file(const char *path, struct err *err);
+/* Refuses a file that is not ours or from the future; else sets the version and
+ * brings the schema up to date. */
+int schema_open(struct store_sqlite *store, struct err *err);
+/* Refuses a schema newer than this program. */
+int schema_check_version(struct store_sqlite *store, long long *version_r, struct err *err);
+
+/* store_sqlite.c */
+
+enum store_result store_begin(struct store_sqlite *store, long wait_ms, struct err *err);
+int store_commit(struct store_sqlite *store, struct err *err);
+void store_rollback(struct store_sqlite *store);
+
+/* store_month.c */
+
+/* UTC; the time is one that store_check_sends() lets pass. */
+int month_of(time_t when);
+#define MONTH_TABLE_SIZE 24
+void month_table(char out[MONTH_TABLE_SIZE], int month);
+/* Valid until the next call.  Inside a transaction that writes. */
+int month_get(struct store_sqlite *store, int month, bool create, struct store_month **month_r, struct err *err);
+void month_forget_all(struct store_sqlite *store);
+/* The months that have a table, in order; the array is the caller's to free. */
+int month_list(struct store_sqlite *store, int **months_r, size_t *count_r, struct err *err);
+
+/* The driver's functions */
+
+enum store_result sqlite_add_sends(struct store *store, const struct store_send *sends, size_t count, long wait_ms,
+                                   struct err *err);
+int sqlite_find_campaigns(struct store *store, struct span id_or_name, struct store_campaign **found_r, size_t *count_r,
+                          struct err *err);
+int sqlite_each_send(struct store *store, uint64_t campaign, int (*each)(void *context, const struct store_send *send),
+                     void *context, struct err *err);
+int sqlite_rollup(struct store *store, uint64_t campaign, struct span kind, uint64_t *count_r, struct err *err);
+int sqlite_expire(struct store *store, time_t now, int keep_months, int *dropped_r, struct err *err);
+
+#endif
