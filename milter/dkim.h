@@ -34,8 +34,9 @@ struct dkim_signer {
 	const char *selector; /* s= */
 };
 
-/* SHA-256 of the body, relaxed (RFC 6376 3.4.4): one for all signatures. */
-void dkim_body_hash(const struct dkim_message *message, unsigned char hash_r[32]);
+/* SHA-256 of the body, relaxed (RFC 6376 3.4.4): one for all signatures.  0, or
+ * -1 when out of memory. */
+int dkim_body_hash(const struct dkim_message *message, unsigned char hash_r[32]);
 
 /*
  * The value of one DKIM-Signature field, appended: begins with a blank, folded
@@ -43,18 +44,21 @@ void dkim_body_hash(const struct dkim_message *message, unsigned char hash_r[32]
  * signed fields that are there (each instance, bottom up) and the oversigned
  * ones once more.  `t=` is now, `x=` now + expire.  0, or -1.
  */
-int dkim_sign(const struct dkim_message *message, const unsigned char body_hash[32], const struct dkim_signer *signer,
-              time_t now, long expire, struct buf *value_out, struct err *err);
+int dkim_sign_message(const struct dkim_message *message, const unsigned char body_hash[32],
+                      const struct dkim_signer *signer, time_t now, long expire, struct buf *value_out,
+                      struct err *err);
 
 /*
  * Verifies, with libopendkim, the signatures at the head of the message's
  * fields: all of `signers` must be there and hold under the keys given (no DNS).
  * One library handle serves all threads.  0, or -1 and which one failed why.
+ * libopendkim has no room for the record of an RSA key far over 4096 bits, nor
+ * for an h= over 4,095 octets: such a signature fails here.
  */
 struct dkim_verifier;
 struct dkim_verifier *dkim_verifier_new(struct err *err);
 void dkim_verifier_free(struct dkim_verifier **verifier);
-int dkim_verify(struct dkim_verifier *verifier, const struct dkim_message *message, const struct dkim_signer *signers,
-                size_t signer_count, struct err *err);
+int dkim_verify_message(struct dkim_verifier *verifier, const struct dkim_message *message,
+                        const struct dkim_signer *signers, size_t signer_count, struct err *err);
 
 #endif
