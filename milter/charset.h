@@ -28,12 +28,15 @@ enum charset charset_of(struct span label);
  * The mask of `bytes`: ASCII characters in ASCII state stand for themselves, all
  * else becomes 0x80 (escape sequences of ISO-2022-JP too; JIS X 0201 Roman counts
  * as ASCII).  `*mask_r` is `bytes.at` itself where no mask is needed (ASCII,
- * UTF-8, single-byte, EUC-JP), else memory that `room` holds.
+ * UTF-8, single-byte, EUC-JP), else memory that `room` holds (its former contents
+ * are lost).
  *
  * -1: undecodable (a dangling lead byte, a trail byte that is none, invalid
- * UTF-8 (over-long, surrogates, beyond U+10FFFF), 8-bit in us-ascii, an unknown
- * escape sequence, not back in ASCII at the end of ISO-2022-JP text) or out of
- * memory: the part passes through.  Linear in the input.
+ * UTF-8 (over-long, surrogates, beyond U+10FFFF), 8-bit or an escape or shift
+ * character in us-ascii, in ISO-2022-JP an unknown escape sequence, anything but
+ * characters within kanji or kana (a line end too), 8-bit, a shift character, not
+ * back in ASCII at the end) or out of memory: the part passes through.  Linear in
+ * the input.
  */
 int charset_mask(enum charset charset, struct span bytes, struct buf *room, const char **mask_r);
 

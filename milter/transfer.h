@@ -31,17 +31,18 @@ struct transfer_body {
 	struct span raw;  /* as on the wire; not owned */
 	struct span text; /* decoded: `raw` itself for 7bit/8bit/binary, else in `room` */
 	struct buf room;
-	/* Where lines begin, decoded and raw: private to transfer.c. */
+	/* Where lines begin, decoded and raw: transfer_private.h. */
 	struct transfer_mark *marks;
 	size_t mark_count;
 };
 
 /* Decodes.  0; -1: not well-formed in a way that a splice could not survive
  * (quoted-printable with `=` before something else, base64 with foreign
- * characters within, or data behind the padding), or out of memory: the part
- * passes through.  Tolerated and kept: lower-case hex, lines over 76, trailing
- * blanks on quoted-printable lines, 8-bit bytes in quoted-printable, a missing
- * final line end. */
+ * characters within, without its padding, or with data behind it), or out of
+ * memory: the part passes through.  Tolerated and kept: lower-case hex, lines
+ * over 76, trailing blanks on quoted-printable lines, 8-bit bytes in
+ * quoted-printable, a soft line break at its very end with or without the CRLF, a
+ * missing final line end. */
 int transfer_decode(enum transfer encoding, struct span raw, struct transfer_body *body_r);
 void transfer_free(struct transfer_body *body);
 
@@ -57,10 +58,14 @@ struct transfer_edit {
  *
  * 7bit/8bit/binary: spliced in place.
  * quoted-printable: only the edited spans are encoded anew, soft line breaks
- *   around them; no line gets over 76 by it, no =XX is split, and a blank or dot
- *   at a line's end or start stays safe (a line of ours never ends in a blank).
+ *   around them (or one character away where one would not fit there); no line
+ *   gets over 76 by it, no =XX is split, and a blank or dot at a line's end or
+ *   start stays safe (a line of ours never ends in a blank).  A CRLF that an edit
+ *   tears apart becomes =0D and =0A.  Where the part has a line over
+ *   TRANSFER_LINE_MAX, the whole body is encoded anew.
  * base64: same up to the line with the first edit; from there on encoded anew
- *   with the part's own line length (76 at most).
+ *   with the part's own line length (76 at most; from the start where it has
+ *   longer ones).  Empty lines at the end stay.
  *
  * Where an edited 7bit/8bit/binary body would have a line over
  * TRANSFER_LINE_MAX, or an 8-bit byte in 7bit, `*became_r` is TRANSFER_QP and
