@@ -39,6 +39,8 @@ struct links_candidate {
 	struct span url;     /* references decoded */
 	bool utf8;           /* the part's charset is UTF-8 (or ASCII) */
 	bool wide_reference; /* a reference gave a non-ASCII character: its UTF-8 is in `url` */
+	struct span raw;     /* the value as it stands in the part: needed where wide_reference is set and utf8 is not,
+	                      * to tell such a character from bytes of the part's own charset */
 	bool opted_out;
 	bool has_text;
 	struct span text; /* trimmed text of the element, as shown */
@@ -54,7 +56,9 @@ struct span links_host(struct span url);
 
 /* Links in plain text (B11): calls back with the place of each, in order, in
  * text whose mask is given (charset.h).  A non-zero return stops and is
- * returned. */
+ * returned.  A URL that runs into a non-ASCII character is left alone, unless
+ * the mask shows it to be Japanese punctuation or a wide blank in UTF-8, which
+ * no reader takes for a part of the URL.  Linear in the input. */
 int links_each_in_text(const char *mask, size_t n, int (*each)(void *context, size_t at, size_t len), void *context);
 
 #endif
