@@ -1,0 +1,392 @@
+#include "milter/rewrite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "milter/footer.h"
+#include "milter/html.h"
+#include "milter/mime.h"
+
+#define FOOTER_MAX 8192
+
+/* A part that may be changed, opened. */
+struct work {
+	const struct mime_part *part;
+	struct transfer_body body;
+	struct buf mask_room;
+	const char *mask;
+	struct html_scan scan; /* of HTML */
+	struct transfer_edit *edits;
+	size_t edit_count;
+	size_t edit_room;
+};
+
+struct rewrite {
+	struct message *m;
+	const struct rewrite_rules *rules;
+	struct rewrite_result *result;
+	struct links_rules links;
+	struct mime_map map;
+	struct work *works;
+	size_t work_count;
+	struct buf url; /* the link being made */
+	struct buf target;
+	bool failed;
+};
+
+static void close_work(struct work *work) {
+	transfer_free(&work->body);
+	html_scan_free(&work->scan);
+	buf_free(&work->mask_room);
+	free(work->edits);
+}
+
+/* Inline PGP is protected as multipart/signed is (B1). */
+static bool is_armoured(struct span text) {
+	return span_find(text, SPAN("-----BEGIN PGP ")) >= 0;
+}
+
+/* False where the part passes through. */
+static bool open_work(struct rewrite *rw, const struct mime_part *part, struct work *work) {
+	struct span raw = span_make(rw->m->entity.at + part->body_at, part->body_len);
+
+	*work = (struct work){.part = part};
+	buf_init(&work->mask_room, rw->m->entity.max);
+	if (part->keep != MIME_CHANGEABLE || transfer_decode(part->encoding, raw, &work->body) != 0)
+		return false;
+	if (is_armoured(work->body.text) ||
+	    charset_mask(part->charset, work->body.text, &work->mask_room, &work->mask) != 0) {
+		close_work(work);
+		return false;
+	}
+	if (part->kind == MIME_HTML &&
+	    html_scan(work->mask, work->body.text.at, work->body.text.len, &work->scan) != 0) {
+		close_work(work);
+		rw->failed = true;
+		return false;
+	}
+	return true;
+}
+
+static int open_works(struct rewrite *rw) {
+	size_t i;
+
+	rw->works = calloc(rw->map.count + 1, sizeof *rw->works);
+	if (rw->works == NULL)
+		return -1;
+	for (i = 0; i < rw->map.count; i++)
+		if (open_work(rw, &rw->map.parts[i], &rw->works[rw->work_count]))
+			rw->work_count++;
+	return rw->failed ? -1 : 0;
+}
+
+static void add_edit(struct rewrite *rw, struct work *work, size_t at, size_t len, struct span bytes) {
+	if (work->edit_count == work->edit_room) {
+		size_t room = work->edit_room == 0 ? 32 : work->edit_room * 2;
+		struct transfer_edit *grown = realloc(work->edits, room * sizeof *grown);
+
+		if (grown == NULL) {
+			rw->failed = true;
+			return;
+		}
+		work->edits = grown;
+		work->edit_room = room;
+	}
+	work->edits[work->edit_count++] = (struct transfer_edit){at, len, message_keep(rw->m, bytes)};
+}
+
+/* Where {{unsubscribe_url}} stands next in ASCII state, from `at` on; -1. */
+static ssize_t find_placeholder(const struct work *work, size_t at) {
+	struct span mask = span_make(work->mask, work->body.text.len);
+	ssize_t found;
+
+	while ((found = span_find_byte(span_from(mask, at), '{')) >= 0) {
+		at += (size_t)found;
+		if (span_starts(span_from(mask, at), SPAN(REWRITE_PLACEHOLDER)))
+			return (ssize_t)at;
+		at++;
+	}
+	return -1;
+}
+
+static void edit_placeholders(struct rewrite *rw, struct work *work) {
+	ssize_t at = find_placeholder(work, 0);
+
+	for (; at >= 0; at = find_placeholder(work, (size_t)at + sizeof REWRITE_PLACEHOLDER - 1)) {
+		add_edit(rw, work, (size_t)at, sizeof REWRITE_PLACEHOLDER - 1, rw->rules->unsubscribe_url);
+		rw->result->placeholders++;
+	}
+}
+
+/* BASE_URL/c/TOKEN for the target in rw->target, or BASE_URL/o/TOKEN.gif. */
+static struct span make_url(struct rewrite *rw, enum token_purpose purpose) {
+	struct token token = rw->rules->token;
+
+	token.purpose = purpose;
+	token.link = (uint16_t)(rw->result->links + 1);
+	token.target = buf_span(&rw->target);
+	buf_reset(&rw->url);
+	buf_add_text(&rw->url, rw->rules->base_url);
+	buf_add_text(&rw->url, purpose == TOKEN_CLICK ? "/c/" : "/o/");
+	if (token_encode(rw->rules->ring, &token, &rw->url) != 0)
+		rw->failed = true;
+	if (purpose == TOKEN_OPEN)
+		buf_add_text(&rw->url, ".gif");
+	return buf_span(&rw->url);
+}
+
+/* Judges one link and, where it is to be counted, puts ours in its place. */
+static void edit_link(struct rewrite *rw, struct work *work, const struct links_candidate *link, size_t at,
+                      size_t len) {
+	enum links_verdict verdict;
+
+	buf_reset(&rw->target);
+	verdict = links_judge(&rw->links, link, &rw->target);
+	if (verdict == LINKS_REWRITE && rw->result->links >= HTML_LINKS_MAX)
+		verdict = LINKS_TOO_LONG;
+	if (verdict != LINKS_REWRITE) {
+		rw->result->left[verdict]++;
+		return;
+	}
+	add_edit(rw, work, at, len, make_url(rw, TOKEN_CLICK));
+	rw->result->links++;
+}
+
+static void edit_html_links(struct rewrite *rw, struct work *work) {
+	const struct html_scan *scan = &work->scan;
+	bool utf8 = work->part->charset == CHARSET_UTF8 || work->part->charset == CHARSET_ASCII;
+	size_t i;
+
+	for (i = 0; i < scan->count; i++) {
+		const struct html_link *link = &scan->links[i];
+		struct links_candidate candidate = {
+		        .url = span_make(scan->decoded.at + link->url_at, link->url_len),
+		        .utf8 = utf8,
+		        .wide_reference = link->wide_reference,
+		        .opted_out = link->opted_out,
+		        .has_text = link->has_text,
+		        .text = span_make(scan->decoded.at + link->text_at, link->text_len),
+		};
+
+		edit_link(rw, work, &candidate, link->value_at, link->value_len);
+	}
+}
+
+struct text_context {
+	struct rewrite *rw;
+	struct work *work;
+};
+
+static int edit_text_link(void *context, size_t at, size_t len) {
+	struct text_context *text = context;
+	struct links_candidate candidate = {
+	        .url = span_make(text->work->body.text.at + at, len),
+	        .utf8 = true,
+	};
+
+	edit_link(text->rw, text->work, &candidate, at, len);
+	return 0;
+}
+
+static void edit_links(struct rewrite *rw, struct work *work) {
+	const struct conf_track *track = &rw->rules->list->track;
+	struct text_context context = {rw, work};
+
+	if (work->part->kind == MIME_HTML && track->clicks)
+		edit_html_links(rw, work);
+	else if (work->part->kind == MIME_TEXT && track->text)
+		links_each_in_text(work->mask, work->body.text.len, edit_text_link, &context);
+}
+
+/* Does the mail already show its reader how to leave (U5)? */
+static bool has_own_unsubscribe(const struct rewrite *rw) {
+	struct span uri = rw->rules->unsubscribe_uri;
+	size_t i, j;
+
+	for (i = 0; i < rw->work_count; i++) {
+		const struct work *work = &rw->works[i];
+
+		if (find_placeholder(work, 0) >= 0)
+			return true;
+		/* Ours was made a moment ago: it can be in no body yet. */
+		if (uri.len == 0 || span_equal(uri, rw->rules->unsubscribe_url))
+			continue;
+		if (span_find(work->body.text, uri) >= 0)
+			return true;
+		for (j = 0; j < work->scan.count; j++)
+			if (span_equal(span_trim(span_make(work->scan.decoded.at + work->scan.links[j].url_at,
+			                                   work->scan.links[j].url_len)),
+			               uri))
+				return true;
+	}
+	return false;
+}
+
+/* The footer in the part's charset; in ASCII where it has no place for it. */
+static void add_text_footer(struct rewrite *rw, struct work *work, struct buf *out) {
+	const struct rewrite_rules *rules = rw->rules;
+	struct span text = work->body.text;
+	struct span label = work->part->label[0] == '\0' ? SPAN("us-ascii") : span_of(work->part->label);
+	struct buf utf8;
+	size_t start;
+
+	if (text.len > 0 && text.at[text.len - 1] != '\n')
+		buf_add_text(out, "\r\n");
+	start = out->len;
+	buf_init(&utf8, FOOTER_MAX);
+	footer_text(rules->list, rules->unsubscribe_url, &utf8);
+	if (utf8.failed || charset_encode(label, buf_span(&utf8), out) != 0) {
+		out->len = start;
+		footer_text_ascii(rules->list, rules->unsubscribe_url, out);
+	}
+	buf_free(&utf8);
+}
+
+/* Footer and pixel go before the last </body>, else to the end. */
+static void edit_end(struct rewrite *rw, struct work *work, bool footer, bool pixel) {
+	bool html = work->part->kind == MIME_HTML;
+	size_t at = html && work->scan.has_body_end ? work->scan.body_end : work->body.text.len;
+	struct buf out;
+
+	/* Before the final line end, so that the body still ends in one. */
+	if (html && at == work->body.text.len && at >= 2 && memcmp(work->body.text.at + at - 2, "\r\n", 2) == 0)
+		at -= 2;
+	/* What is appended to an unclosed comment or tag would show nothing. */
+	if (html && !work->scan.has_body_end && work->scan.open_ended)
+		return;
+	buf_init(&out, 4 * FOOTER_MAX);
+	if (footer && html)
+		footer_html(rw->rules->list, rw->rules->unsubscribe_url, &out);
+	else if (footer)
+		add_text_footer(rw, work, &out);
+	rw->result->footer |= footer;
+	if (pixel) {
+		buf_reset(&rw->target);
+		buf_add_text(&out, "<img src=\"");
+		buf_add_span(&out, make_url(rw, TOKEN_OPEN));
+		buf_add_text(&out, "\" width=\"1\" height=\"1\" alt=\"\" style=\"border:0\">");
+		rw->result->pixel = true;
+	}
+	rw->failed |= out.failed;
+	if (out.len > 0)
+		add_edit(rw, work, at, 0, buf_span(&out));
+	buf_free(&out);
+}
+
+static int by_position(const void *a, const void *b) {
+	const struct transfer_edit *left = a, *right = b;
+
+	if (left->at != right->at)
+		return left->at < right->at ? -1 : 1;
+	/* An insertion goes before what it touches. */
+	return left->len < right->len ? -1 : left->len > right->len;
+}
+
+static void edit_all(struct rewrite *rw) {
+	const struct conf_list *list = rw->rules->list;
+	bool footer =
+	        list->footer == CONF_FOOTER_ALWAYS || (list->footer == CONF_FOOTER_AUTO && !has_own_unsubscribe(rw));
+	bool seen_html = false, seen_text = false;
+	size_t i;
+
+	for (i = 0; i < rw->work_count; i++) {
+		struct work *work = &rw->works[i];
+		bool html = work->part->kind == MIME_HTML;
+		bool first = html ? !seen_html : !seen_text;
+
+		edit_placeholders(rw, work);
+		edit_links(rw, work);
+		edit_end(rw, work, footer && first, list->track.opens && html && first);
+		seen_html |= html;
+		seen_text |= !html;
+		if (work->edit_count > 1)
+			qsort(work->edits, work->edit_count, sizeof *work->edits, by_position);
+	}
+}
+
+/* The part's header says its new encoding; the message's own header for a
+ * message of one part. */
+static void change_encoding(struct rewrite *rw, const struct mime_part *part, size_t *done) {
+	static const char field[] = "Content-Transfer-Encoding: quoted-printable\r\n";
+	struct message *m = rw->m;
+	struct field *given;
+
+	if (part->encoding_at >= m->body_at) {
+		message_add_piece(m, false, *done, part->encoding_at - *done);
+		message_add_piece(m, true, m->fresh.len, sizeof field - 1);
+		buf_add_text(&m->fresh, field);
+		*done = part->encoding_at + part->encoding_len;
+		return;
+	}
+	given = message_find(m, "Content-Transfer-Encoding", 0);
+	if (given != NULL)
+		message_change(m, given, SPAN("quoted-printable"));
+	else
+		message_put(m, "Content-Transfer-Encoding", SPAN("quoted-printable"));
+	/* Without MIME-Version the encoding would mean nothing (RFC 2045 4). */
+	if (message_find(m, "MIME-Version", 0) == NULL)
+		message_put(m, "MIME-Version", SPAN("1.0"));
+}
+
+static void splice_all(struct rewrite *rw) {
+	struct message *m = rw->m;
+	size_t done = m->body_at, i;
+
+	for (i = 0; i < rw->work_count; i++) {
+		const struct work *work = &rw->works[i];
+		size_t start = m->fresh.len, body_at;
+		enum transfer became;
+
+		if (work->edit_count == 0)
+			continue;
+		if (transfer_splice(&work->body, work->edits, work->edit_count, &m->fresh, &became) != 0) {
+			rw->failed = true;
+			return;
+		}
+		body_at = start;
+		start = m->fresh.len;
+		if (became != work->part->encoding)
+			change_encoding(rw, work->part, &done);
+		message_add_piece(m, false, done, work->part->body_at - done);
+		message_add_piece(m, true, body_at, start - body_at);
+		done = work->part->body_at + work->part->body_len;
+		m->body_changed = true;
+	}
+	if (m->body_changed)
+		message_add_piece(m, false, done, m->entity.len - done);
+}
+
+int rewrite_body(struct message *m, const struct rewrite_rules *rules, struct rewrite_result *result_r,
+                 struct err *err) {
+	struct rewrite rw = {.m = m, .rules = rules, .result = result_r};
+	size_t i;
+
+	*result_r = (struct rewrite_result){0};
+	rw.links = (struct links_rules){
+	        .base_url = span_of(rules->base_url),
+	        .from_domain = rules->from_domain,
+	        .unsubscribe_uri = rules->unsubscribe_uri,
+	        .no_track = &rules->list->no_track,
+	};
+	/* The longest target whose link still fits. */
+	while (strlen(rules->base_url) + 3 + token_click_size(rw.links.target_max + 1, rules->token.shared) <=
+	       TOKEN_URL_MAX)
+		rw.links.target_max++;
+	buf_init(&rw.url, TOKEN_URL_MAX + 64);
+	buf_init(&rw.target, TOKEN_URL_MAX + 64);
+	if (mime_map(buf_span(&m->entity), &rw.map) != 0)
+		rw.failed = true;
+	else if (rw.map.malformed != NULL)
+		result_r->untouched = rw.map.malformed;
+	else if (open_works(&rw) == 0)
+		edit_all(&rw);
+	if (!rw.failed && !m->failed)
+		splice_all(&rw);
+	for (i = 0; i < rw.work_count; i++)
+		close_work(&rw.works[i]);
+	free(rw.works);
+	mime_map_free(&rw.map);
+	buf_free(&rw.url);
+	buf_free(&rw.target);
+	return rw.failed || m->failed || m->fresh.failed ? err_set(err, "out of memory for the body") : 0;
+}

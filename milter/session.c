@@ -1,0 +1,448 @@
+#include "milter/session.h"
+
+#include <arpa/inet.h>
+#include <libmilter/mfapi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "milter/headers.h"
+#include "milter/treat.h"
+
+#define BODY_CHUNK 65535 /* MILTER_CHUNK_SIZE: what one packet holds */
+#define MEMORY_FACTOR 4  /* a body decoded, masked, and written anew */
+#define LOGIN_SIZE 512
+
+/* libmilter hands its callbacks nothing of ours before the first of them, so
+ * the one milter of the process is found here. */
+static struct milter *the_milter;
+
+struct session {
+	struct snapshot *snapshot; /* in force for the message at hand */
+	char client[INET6_ADDRSTRLEN];
+	char login[LOGIN_SIZE];
+	char queue_id[64];
+	bool front;  /* hands over to the splitter */
+	bool open;   /* a message is at hand */
+	bool wanted; /* its body matters */
+	struct origin origin;
+	struct message message;
+	size_t charged;
+};
+
+static const struct world *world_of(const struct session *s) {
+	return snapshot_value(s->snapshot);
+}
+
+static const char *macro(SMFICTX *ctx, const char *name) {
+	const char *value = smfi_getsymval(ctx, (char *)(uintptr_t)name);
+
+	return value == NULL ? "" : value;
+}
+
+static void end_message(struct session *s) {
+	if (s->open)
+		message_free(&s->message);
+	atomic_fetch_sub(&the_milter->memory, s->charged);
+	s->charged = 0;
+	s->open = false;
+	snapshot_put(&s->snapshot);
+}
+
+/* A 4xx or 5xx with one line of text that libmilter can take. */
+static sfsistat answer(SMFICTX *ctx, sfsistat action, const char *code, const char *status, const char *text) {
+	char line[512];
+	size_t i;
+
+	snprintf(line, sizeof line, "todoku: %s", text);
+	for (i = 0; line[i] != '\0'; i++)
+		if (line[i] == '%' || (unsigned char)line[i] < ' ' || (unsigned char)line[i] > '~')
+			line[i] = '?';
+	smfi_setreply(ctx, (char *)(uintptr_t)code, (char *)(uintptr_t)status, line);
+	return action;
+}
+
+static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long spare,
+                             unsigned long more, unsigned long *actions_r, unsigned long *steps_r,
+                             unsigned long *spare_r, unsigned long *more_r) {
+	static char connect[] = "{daemon_name} {client_addr}";
+	static char mail[] = "i {auth_authen}";
+	static char end[] = "i";
+
+	(void)spare;
+	(void)more;
+	*actions_r = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY | SMFIF_CHGFROM | SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR |
+	             SMFIF_DELRCPT | SMFIF_SETSYMLIST;
+	*steps_r = SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_HDR_LEADSPC | SMFIP_SKIP | SMFIP_NR_CONN |
+	           SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR;
+	*spare_r = *more_r = 0;
+	if ((actions & *actions_r) != *actions_r || (steps & *steps_r) != *steps_r) {
+		log_line(CONF_LOG_ERROR, "negotiate", "reason", "the MTA lacks a milter feature (Postfix 3.5 has all)",
+		         NULL);
+		return SMFIS_REJECT;
+	}
+	smfi_setsymlist(ctx, SMFIM_CONNECT, connect);
+	smfi_setsymlist(ctx, SMFIM_ENVFROM, mail);
+	smfi_setsymlist(ctx, SMFIM_EOM, end);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat on_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *address) {
+	struct session *s = calloc(1, sizeof *s);
+	struct snapshot *now = snapshot_get(the_milter->worlds);
+	const struct world *world = snapshot_value(now);
+
+	(void)hostname;
+	if (s != NULL) {
+		s->front = strcmp(macro(ctx, "{daemon_name}"), world->conf->milter.front_daemon) == 0;
+		if (address != NULL && address->sa_family == AF_INET)
+			inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)address)->sin_addr, s->client,
+			          sizeof s->client);
+		else if (address != NULL && address->sa_family == AF_INET6)
+			inet_ntop(AF_INET6, &((struct sockaddr_in6 *)(void *)address)->sin6_addr, s->client,
+			          sizeof s->client);
+		smfi_setpriv(ctx, s);
+	}
+	snapshot_put(&now);
+	return SMFIS_NOREPLY;
+}
+
+static sfsistat on_sender(SMFICTX *ctx, char **arguments) {
+	struct session *s = smfi_getpriv(ctx);
+
+	if (s == NULL)
+		return SMFIS_NOREPLY;
+	end_message(s);
+	s->snapshot = snapshot_get(the_milter->worlds);
+	message_init(&s->message, (size_t)world_of(s)->conf->milter.max_message);
+	s->open = true;
+	s->wanted = true;
+	message_set_sender(&s->message, span_of(arguments[0]));
+	snprintf(s->login, sizeof s->login, "%s", macro(ctx, "{auth_authen}"));
+	snprintf(s->queue_id, sizeof s->queue_id, "%s", macro(ctx, "i"));
+	return SMFIS_NOREPLY;
+}
+
+static sfsistat on_recipient(SMFICTX *ctx, char **arguments) {
+	struct session *s = smfi_getpriv(ctx);
+
+	if (s != NULL && s->open)
+		message_add_recipient(&s->message, span_of(arguments[0]), arguments + 1);
+	return SMFIS_NOREPLY;
+}
+
+static sfsistat on_field(SMFICTX *ctx, char *name, char *value) {
+	struct session *s = smfi_getpriv(ctx);
+
+	if (s != NULL && s->open)
+		message_add_field(&s->message, span_of(name), span_of(value));
+	return SMFIS_NOREPLY;
+}
+
+static bool has_control(const struct message *m) {
+	size_t i;
+
+	for (i = 0; i < m->field_count; i++)
+		if (routing_is_control(m->fields[i].name))
+			return true;
+	return false;
+}
+
+static sfsistat on_header_end(SMFICTX *ctx) {
+	struct session *s = smfi_getpriv(ctx);
+
+	if (s == NULL || !s->open)
+		return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "out of memory");
+	if (s->message.failed)
+		return answer(ctx, SMFIS_REJECT, "552", "5.3.4", "the header is too large");
+	message_begin_body(&s->message);
+	if (s->front) {
+		s->wanted = false;
+		return SMFIS_CONTINUE;
+	}
+	if (origin_read(world_of(s)->ring, &s->message, &s->origin) != 0)
+		s->origin = origin_of(world_of(s)->conf, span_of(s->client), span_of(s->login));
+	s->wanted = treat_wants_body(world_of(s), &s->origin, &s->message);
+	if (!s->wanted && !has_control(&s->message)) {
+		atomic_fetch_add(&the_milter->totals.passed, 1);
+		end_message(s);
+		return SMFIS_ACCEPT;
+	}
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t len) {
+	struct session *s = smfi_getpriv(ctx);
+	const struct conf_milter *conf;
+
+	if (s == NULL || !s->open || !s->wanted)
+		return SMFIS_SKIP;
+	conf = &world_of(s)->conf->milter;
+	if (message_body(&s->message).len + len > (size_t)conf->max_message)
+		return answer(ctx, SMFIS_REJECT, "552", "5.3.4", "the message is larger than milter.max_message");
+	s->charged += len * MEMORY_FACTOR;
+	if (atomic_fetch_add(&the_milter->memory, len * MEMORY_FACTOR) + len * MEMORY_FACTOR > (size_t)conf->memory)
+		return answer(ctx, SMFIS_TEMPFAIL, "452", "4.3.1", "the messages at hand need more than milter.memory");
+	if (message_add_body(&s->message, span_make((const char *)bytes, len)) != 0)
+		return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "out of memory");
+	return SMFIS_CONTINUE;
+}
+
+/* What message_keep() returned is a C string; libmilter takes it without const. */
+static char *c_string(struct span kept) {
+	return (char *)(uintptr_t)kept.at;
+}
+
+/* Which of the fields of its name a given field is, from 1. */
+static int occurrence(const struct message *m, size_t index) {
+	size_t i;
+	int nth = 1;
+
+	for (i = 0; i < index; i++)
+		nth += span_equal_nocase(m->fields[i].name, m->fields[index].name);
+	return nth;
+}
+
+/* From the bottom up, so that what is taken away doesn't renumber the rest. */
+static int apply_fields(SMFICTX *ctx, struct message *m, bool control_only) {
+	size_t i;
+
+	for (i = m->given_count; i-- > 0;) {
+		struct field *field = &m->fields[i];
+		bool drop = field->fate == FIELD_DROPPED;
+
+		if (field->fate == FIELD_KEPT || (control_only && !routing_is_control(field->name)))
+			continue;
+		if (smfi_chgheader(ctx, c_string(field->name), occurrence(m, i),
+		                   drop ? NULL : c_string(field->value)) != MI_SUCCESS)
+			return -1;
+	}
+	for (i = m->given_count; i < m->field_count && !control_only; i++)
+		if (m->fields[i].fate == FIELD_ADDED &&
+		    smfi_addheader(ctx, c_string(m->fields[i].name), c_string(m->fields[i].value)) != MI_SUCCESS)
+			return -1;
+	return m->failed ? -1 : 0;
+}
+
+static int apply_body(SMFICTX *ctx, const struct message *m) {
+	size_t i;
+
+	for (i = 0; i < m->piece_count; i++) {
+		struct span piece = message_piece(m, i);
+
+		while (piece.len > 0) {
+			size_t len = piece.len < BODY_CHUNK ? piece.len : BODY_CHUNK;
+
+			if (smfi_replacebody(ctx, (unsigned char *)(uintptr_t)piece.at, (int)len) != MI_SUCCESS)
+				return -1;
+			piece = span_from(piece, len);
+		}
+	}
+	return 0;
+}
+
+/* The return path, and that failures are reported to it whatever the client's
+ * NOTIFY said: they are what the status of an address lives on. */
+static int apply_envelope(SMFICTX *ctx, struct message *m, struct span sender) {
+	static char notify[] = "NOTIFY=FAILURE";
+	size_t i;
+
+	if (sender.len == 0)
+		return 0;
+	if (smfi_chgfrom(ctx, c_string(sender), NULL) != MI_SUCCESS)
+		return -1;
+	for (i = 0; i < m->recipient_count; i++) {
+		char *raw = c_string(m->recipients[i].raw);
+
+		if (m->recipients[i].mute &&
+		    (smfi_delrcpt(ctx, raw) != MI_SUCCESS || smfi_addrcpt_par(ctx, raw, notify) != MI_SUCCESS))
+			return -1;
+	}
+	return 0;
+}
+
+static int apply(SMFICTX *ctx, struct message *m, const struct treated *treated) {
+	static char name[] = "DKIM-Signature";
+	size_t i;
+
+	if (apply_fields(ctx, m, false) != 0 || (m->body_changed && apply_body(ctx, m) != 0))
+		return -1;
+	for (i = treated->signature_count; i-- > 0;)
+		if (smfi_insheader(ctx, 0, name, c_string(treated->signatures[i])) != MI_SUCCESS)
+			return -1;
+	return apply_envelope(ctx, m, treated->sender);
+}
+
+static void log_treated(const struct session *s, const struct treated *t, const char *event) {
+	char campaign[HEX64_SIZE], address[LOG_ADDRESS_SIZE], counts[5][24];
+	const struct recipient *first = s->message.recipients;
+	const char *rcpt = NULL;
+
+	hex64_format(campaign, t->campaign.id);
+	if (s->message.recipient_count == 1 && first->valid)
+		rcpt = log_address(address, addr_span(&first->addr),
+		                   token_address_key(world_of(s)->ring, addr_span(&first->addr)));
+	log_line(CONF_LOG_INFO, event, "queue_id", s->queue_id, "list", t->list == NULL ? NULL : t->list->name,
+	         "campaign", t->list == NULL ? NULL : campaign, "rcpt", rcpt, "recipients",
+	         log_number(counts[0], (long long)s->message.recipient_count), "links",
+	         log_number(counts[1], (long long)t->body.links), "pixel", t->body.pixel ? "yes" : "no", "footer",
+	         t->body.footer ? "yes" : "no", "body", t->body.untouched == NULL ? "mapped" : t->body.untouched,
+	         "signatures", log_number(counts[2], (long long)t->signature_count), "rewrite_us",
+	         log_number(counts[3], (long long)(t->cost.rewrite / 1000)), "sign_us",
+	         log_number(counts[4], (long long)(t->cost.sign / 1000)), NULL);
+}
+
+/* Nothing but the end of the control fields. */
+static sfsistat let_pass(SMFICTX *ctx, struct session *s) {
+	headers_drop_control(&s->message);
+	atomic_fetch_add(&the_milter->totals.passed, 1);
+	if (apply_fields(ctx, &s->message, true) != 0)
+		return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "out of memory");
+	return SMFIS_ACCEPT;
+}
+
+static sfsistat give_up(SMFICTX *ctx, struct session *s, const char *reason) {
+	bool lenient = world_of(s)->conf->on_error == CONF_ON_ERROR_ACCEPT;
+
+	log_line(CONF_LOG_ERROR, lenient ? "untreated" : "tempfail", "queue_id", s->queue_id, "reason", reason, NULL);
+	if (lenient)
+		return let_pass(ctx, s);
+	atomic_fetch_add(&the_milter->totals.tempfailed, 1);
+	return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", reason);
+}
+
+static uint64_t processor_time(void) {
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Committed first, told second: what Postfix sends is always on record. */
+static int commit(const struct treated *t, struct err *err) {
+	uint64_t started = processor_time();
+	int status = t->send_count == 0 ? 0 : store_writer_add(the_milter->writer, t->sends, t->send_count, err);
+
+	atomic_fetch_add(&the_milter->totals.store, processor_time() - started);
+	return status;
+}
+
+static sfsistat finish(SMFICTX *ctx, struct session *s) {
+	struct treated treated;
+	struct err err = {"out of memory"};
+	sfsistat result;
+
+	message_end_body(&s->message);
+	treat_message(world_of(s), &s->origin, &s->message, span_of(s->queue_id), time(NULL), &treated);
+	atomic_fetch_add(&the_milter->totals.rewrite, treated.cost.rewrite);
+	atomic_fetch_add(&the_milter->totals.sign, treated.cost.sign);
+	atomic_fetch_add(&the_milter->totals.verify, treated.cost.verify);
+	if (treated.verdict == TREAT_PASS) {
+		result = let_pass(ctx, s);
+	} else if (treated.verdict == TREAT_TEMPFAIL) {
+		result = treated.shadow ? let_pass(ctx, s) : give_up(ctx, s, treated.reason);
+	} else if (treated.shadow) {
+		log_treated(s, &treated, "would_treat");
+		result = let_pass(ctx, s);
+	} else if (commit(&treated, &err) != 0) {
+		result = give_up(ctx, s, err.text);
+	} else if (apply(ctx, &s->message, &treated) != 0) {
+		result = answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "could not tell the changes");
+	} else {
+		atomic_fetch_add(&the_milter->totals.treated, 1);
+		log_treated(s, &treated, "treated");
+		result = SMFIS_ACCEPT;
+	}
+	free(treated.sends);
+	return result;
+}
+
+/* The front smtpd's milter only says whose the message is. */
+static sfsistat hand_over(SMFICTX *ctx, struct session *s) {
+	static char name[] = ROUTING_ORIGIN_HEADER;
+	struct origin origin = origin_of(world_of(s)->conf, span_of(s->client), span_of(s->login));
+	sfsistat result = SMFIS_ACCEPT;
+	struct buf value;
+
+	buf_init(&value, 4096);
+	buf_add_byte(&value, ' ');
+	if (origin_write(world_of(s)->ring, &origin, time(NULL), &value) != 0 ||
+	    smfi_insheader(ctx, 0, name, value.at) != MI_SUCCESS)
+		result = answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "out of memory");
+	buf_free(&value);
+	return result;
+}
+
+static sfsistat on_end(SMFICTX *ctx) {
+	struct session *s = smfi_getpriv(ctx);
+	sfsistat result;
+
+	if (s == NULL || !s->open)
+		return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "out of memory");
+	atomic_fetch_add(&the_milter->busy, 1);
+	if (s->queue_id[0] == '\0')
+		snprintf(s->queue_id, sizeof s->queue_id, "%s", macro(ctx, "i"));
+	if (s->front)
+		result = hand_over(ctx, s);
+	else
+		result = s->wanted ? finish(ctx, s) : let_pass(ctx, s);
+	end_message(s);
+	atomic_fetch_sub(&the_milter->busy, 1);
+	return result;
+}
+
+static sfsistat on_abort(SMFICTX *ctx) {
+	struct session *s = smfi_getpriv(ctx);
+
+	if (s != NULL)
+		end_message(s);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat on_close(SMFICTX *ctx) {
+	struct session *s = smfi_getpriv(ctx);
+
+	if (s != NULL) {
+		end_message(s);
+		free(s);
+		smfi_setpriv(ctx, NULL);
+	}
+	return SMFIS_CONTINUE;
+}
+
+int session_open(struct milter *milter, const char *listen, long timeout, const char **reason_r) {
+	static char name[] = "todoku-milter";
+	struct smfiDesc desc = {
+	        .xxfi_name = name,
+	        .xxfi_version = SMFI_VERSION,
+	        .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY | SMFIF_CHGFROM | SMFIF_ADDRCPT |
+	                      SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_SETSYMLIST,
+	        .xxfi_connect = on_connect,
+	        .xxfi_envfrom = on_sender,
+	        .xxfi_envrcpt = on_recipient,
+	        .xxfi_header = on_field,
+	        .xxfi_eoh = on_header_end,
+	        .xxfi_body = on_body,
+	        .xxfi_eom = on_end,
+	        .xxfi_abort = on_abort,
+	        .xxfi_close = on_close,
+	        .xxfi_negotiate = on_negotiate,
+	};
+
+	the_milter = milter;
+	*reason_r = "libmilter refuses the address";
+	if (smfi_setconn((char *)(uintptr_t)listen) != MI_SUCCESS || smfi_register(desc) != MI_SUCCESS ||
+	    smfi_settimeout((int)timeout) != MI_SUCCESS || smfi_setbacklog(512) != MI_SUCCESS)
+		return -1;
+	*reason_r = "cannot open the socket";
+	return smfi_opensocket(true) == MI_SUCCESS ? 0 : -1;
+}
+
+void session_run(void) {
+	smfi_main();
+}
+
+void session_stop(void) {
+	smfi_stop();
+}

@@ -1,0 +1,211 @@
+/* The MIME map (B1): parts, their places, and why one passes through. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "milter/mime.h"
+
+#define CRLF "\r\n"
+#define MIXED "Content-Type: multipart/mixed; boundary=b" CRLF CRLF "--b" CRLF
+#define END CRLF "--b--" CRLF
+
+struct want {
+	enum mime_kind kind;
+	enum mime_keep keep;
+	const char *body;
+};
+
+static const struct row {
+	const char *name;
+	const char *entity;
+	bool malformed;
+	size_t count;
+	struct want parts[3];
+} rows[] = {
+        {"no header is text", CRLF "hello" CRLF, false, 1, {{MIME_TEXT, MIME_CHANGEABLE, "hello" CRLF}}},
+        {"html",
+         "Content-Type: text/html; charset=utf-8" CRLF CRLF "<p>",
+         false,
+         1,
+         {{MIME_HTML, MIME_CHANGEABLE, "<p>"}}},
+        {"two parts",
+         MIXED "Content-Type: text/plain" CRLF CRLF "one" CRLF CRLF "--b" CRLF "Content-Type: text/html" CRLF CRLF
+               "two" END,
+         false,
+         2,
+         {{MIME_TEXT, MIME_CHANGEABLE, "one" CRLF}, {MIME_HTML, MIME_CHANGEABLE, "two"}}},
+        {"a part without header", MIXED CRLF "one" END, false, 1, {{MIME_TEXT, MIME_CHANGEABLE, "one"}}},
+        {"attachment",
+         MIXED "Content-Type: text/html" CRLF "Content-Disposition: attachment" CRLF CRLF "x" END,
+         false,
+         1,
+         {{MIME_HTML, MIME_KEEP_ATTACHMENT, "x"}}},
+        {"inline with a file name",
+         MIXED "Content-Type: text/plain; name=\"a.txt\"" CRLF CRLF "x" END,
+         false,
+         1,
+         {{MIME_TEXT, MIME_KEEP_ATTACHMENT, "x"}}},
+        {"inline",
+         MIXED "Content-Type: text/html" CRLF "Content-Disposition: inline" CRLF CRLF "x" END,
+         false,
+         1,
+         {{MIME_HTML, MIME_CHANGEABLE, "x"}}},
+        {"signed",
+         "Content-Type: multipart/signed; boundary=b; micalg=sha-256" CRLF CRLF "--b" CRLF
+         "Content-Type: text/html" CRLF CRLF "x" CRLF "--b" CRLF "Content-Type: application/pgp-signature" CRLF CRLF
+         "s" END,
+         false,
+         2,
+         {{MIME_HTML, MIME_KEEP_PROTECTED, "x"}, {MIME_OTHER, MIME_KEEP_TYPE, "s"}}},
+        {"signed within mixed",
+         MIXED "Content-Type: multipart/signed; boundary=c" CRLF CRLF "--c" CRLF CRLF "x" CRLF "--c--" CRLF END,
+         false,
+         1,
+         {{MIME_TEXT, MIME_KEEP_PROTECTED, "x"}}},
+        {"encrypted",
+         "Content-Type: multipart/encrypted; boundary=b" CRLF CRLF "--b" CRLF "Content-Type: text/plain" CRLF CRLF
+         "x" END,
+         false,
+         1,
+         {{MIME_TEXT, MIME_KEEP_PROTECTED, "x"}}},
+        {"pkcs7",
+         "Content-Type: application/pkcs7-mime; smime-type=signed-data" CRLF CRLF "x" CRLF,
+         false,
+         1,
+         {{MIME_OTHER, MIME_KEEP_TYPE, "x" CRLF}}},
+        {"calendar",
+         "Content-Type: text/calendar" CRLF CRLF "x" CRLF,
+         false,
+         1,
+         {{MIME_OTHER, MIME_KEEP_TYPE, "x" CRLF}}},
+        {"amp", "Content-Type: text/x-amp-html" CRLF CRLF "x" CRLF, false, 1, {{MIME_OTHER, MIME_KEEP_TYPE, "x" CRLF}}},
+        {"a message within passes through",
+         MIXED "Content-Type: message/rfc822" CRLF CRLF "Subject: x" CRLF CRLF "http://x/" END,
+         false,
+         0,
+         {{0}}},
+        {"unknown charset",
+         "Content-Type: text/html; charset=x-nobody" CRLF CRLF "x",
+         false,
+         1,
+         {{MIME_HTML, MIME_KEEP_CHARSET, "x"}}},
+        {"utf-7",
+         "Content-Type: text/html; charset=utf-7" CRLF CRLF "x",
+         false,
+         1,
+         {{MIME_HTML, MIME_KEEP_CHARSET, "x"}}},
+        {"uuencode",
+         "Content-Type: text/html" CRLF "Content-Transfer-Encoding: x-uuencode" CRLF CRLF "x",
+         false,
+         1,
+         {{MIME_HTML, MIME_KEEP_ENCODING, "x"}}},
+        {"two content types",
+         MIXED "Content-Type: text/html" CRLF "Content-Type: text/plain" CRLF CRLF "x" END,
+         false,
+         1,
+         {{MIME_TEXT, MIME_KEEP_MALFORMED, "x"}}},
+        {"two encodings",
+         MIXED "Content-Type: text/html" CRLF "Content-Transfer-Encoding: 7bit" CRLF
+               "Content-Transfer-Encoding: base64" CRLF CRLF "x" END,
+         false,
+         1,
+         {{MIME_HTML, MIME_KEEP_MALFORMED, "x"}}},
+        {"no closing boundary", MIXED "Content-Type: text/html" CRLF CRLF "x" CRLF, true, 0, {{0}}},
+        {"no boundary parameter", "Content-Type: multipart/mixed" CRLF CRLF "--b" CRLF CRLF "x" END, true, 0, {{0}}},
+        {"no parts", "Content-Type: multipart/mixed; boundary=b" CRLF CRLF "x" CRLF, true, 0, {{0}}},
+};
+
+static void test_rows(void **state) {
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct row *row = &rows[i];
+		struct span entity = span_of(row->entity);
+		struct mime_map map;
+
+		assert_int_equal(mime_map(entity, &map), 0);
+		if ((map.malformed != NULL) != row->malformed)
+			fail_msg("%s: malformed is \"%s\"", row->name, map.malformed == NULL ? "" : map.malformed);
+		if (!row->malformed && map.count != row->count)
+			fail_msg("%s: %zu parts, want %zu", row->name, map.count, row->count);
+		for (j = 0; !row->malformed && j < map.count; j++) {
+			const struct mime_part *part = &map.parts[j];
+			struct span body = span_make(entity.at + part->body_at, part->body_len);
+
+			if (part->kind != row->parts[j].kind || part->keep != row->parts[j].keep ||
+			    !span_equal(body, span_of(row->parts[j].body)))
+				fail_msg("%s: part %zu: kind %d, %s, \"%.*s\"", row->name, j, part->kind,
+				         mime_keep_name(part->keep), SPAN_ARG(body));
+		}
+		mime_map_free(&map);
+	}
+}
+
+/* The field that a part that becomes quoted-printable needs changed. */
+static void test_encoding_field(void **state) {
+	static const char with[] =
+	        MIXED "Content-Transfer-Encoding:" CRLF " 8bit" CRLF "Content-Type: text/html" CRLF CRLF "x" END;
+	static const char without[] = MIXED CRLF "x" END;
+	struct mime_map map;
+
+	(void)state;
+	assert_int_equal(mime_map(span_of(with), &map), 0);
+	assert_int_equal(map.parts[0].encoding, TRANSFER_8BIT);
+	assert_memory_equal(with + map.parts[0].encoding_at, "Content-Transfer-Encoding:\r\n 8bit\r\n",
+	                    map.parts[0].encoding_len);
+	assert_int_equal(map.parts[0].encoding_len, 35);
+	mime_map_free(&map);
+	assert_int_equal(mime_map(span_of(without), &map), 0);
+	assert_int_equal(map.parts[0].encoding_len, 0);
+	assert_memory_equal(without + map.parts[0].encoding_at, "\r\nx", 3);
+	mime_map_free(&map);
+}
+
+/* Bounded: many parts, deep nesting. */
+static void test_bounds(void **state) {
+	struct buf b;
+	struct mime_map map;
+	size_t i;
+
+	(void)state;
+	buf_init(&b, 64U << 20);
+	buf_add_text(&b, "Content-Type: multipart/mixed; boundary=b" CRLF CRLF);
+	for (i = 0; i < 1000; i++)
+		buf_add_text(&b, "--b" CRLF "Content-Type: text/html" CRLF CRLF "x" CRLF);
+	buf_add_text(&b, "--b--" CRLF);
+	assert_int_equal(mime_map(buf_span(&b), &map), 0);
+	assert_null(map.malformed);
+	assert_int_equal(map.count, 1000);
+	assert_int_equal(map.parts[999].keep, MIME_CHANGEABLE);
+	mime_map_free(&map);
+
+	buf_reset(&b);
+	for (i = 0; i < 200; i++)
+		buf_printf(&b, "%sContent-Type: multipart/mixed; boundary=b%zu" CRLF CRLF "--b%zu" CRLF, "", i, i);
+	buf_add_text(&b, "Content-Type: text/html" CRLF CRLF "deep" CRLF);
+	for (i = 200; i-- > 0;)
+		buf_printf(&b, "--b%zu--" CRLF, i);
+	assert_int_equal(mime_map(buf_span(&b), &map), 0);
+	if (map.malformed == NULL) {
+		assert_int_equal(map.count, 1);
+		assert_int_equal(map.parts[0].keep, MIME_KEEP_DEEP);
+	}
+	mime_map_free(&map);
+	buf_free(&b);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_rows),
+	        cmocka_unit_test(test_encoding_field),
+	        cmocka_unit_test(test_bounds),
+	};
+
+	mime_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
