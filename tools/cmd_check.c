@@ -1,0 +1,93 @@
+/* todoku check: what a daemon would say at its start, without starting one. */
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/clock.h"
+#include "lib/dkimset.h"
+#include "tools/command.h"
+
+#define TEXT_MAX 1048576
+
+static void tell_record(void *context, const struct dkimset_key *key, const char *dns, const char *found) {
+	(void)context;
+	if (strcmp(dns, "same") != 0)
+		fprintf(stderr, "%s._domainkey.%s: record in DNS is %s: %s\n", key->selector, key->domain, dns, found);
+}
+
+/* All that the configuration names: ring, zone, keys.  False after having said
+ * what is wrong with them. */
+static bool check_named(const struct conf *conf, struct dkimset **keys_r) {
+	struct err err;
+	struct keyring *ring = keyring_load(conf->token_keys, &err);
+	struct zone *zone;
+	struct buf errors;
+	bool good = true;
+
+	if (ring == NULL) {
+		fprintf(stderr, "token_keys: %s\n", err.text);
+		good = false;
+	}
+	keyring_free(&ring);
+	zone = zone_load(conf->timezone, &err);
+	if (zone == NULL) {
+		fprintf(stderr, "timezone: %s\n", err.text);
+		good = false;
+	}
+	zone_free(&zone);
+	buf_init(&errors, TEXT_MAX);
+	*keys_r = dkimset_load(conf, &errors);
+	if (*keys_r == NULL) {
+		fputs(errors.at, stderr);
+		good = false;
+	}
+	buf_free(&errors);
+	return good;
+}
+
+static int dump(const struct conf *conf) {
+	struct buf out;
+
+	buf_init(&out, TEXT_MAX);
+	conf_dump(conf, &out);
+	if (!out.failed)
+		fputs(out.at, stdout);
+	buf_free(&out);
+	return EX_OK;
+}
+
+static bool take_flag(struct command *command, const char *name) {
+	int i;
+
+	for (i = 0; i < command->argc; i++)
+		if (strcmp(command->argv[i], name) == 0) {
+			command->argv[i] = command->argv[--command->argc];
+			return true;
+		}
+	return false;
+}
+
+int check_run(struct command *command) {
+	bool want_dump = take_flag(command, "--dump"), no_dns = take_flag(command, "--no-dns");
+	struct dkimset *keys = NULL;
+	struct conf *conf;
+	int status = EX_OK;
+
+	if (command->argc != 0)
+		return command_usage(command, "no argument is needed; -c FILE names another configuration");
+	conf = command_conf(command);
+	if (conf == NULL)
+		return EX_CONFIG;
+	if (want_dump)
+		status = dump(conf);
+	else if (!check_named(conf, &keys))
+		status = EX_CONFIG;
+	else if (!no_dns && conf->dkim_policy.dns != CONF_DKIM_DNS_OFF &&
+	         dkimset_check_dns(keys, tell_record, NULL) > 0 && conf->dkim_policy.dns == CONF_DKIM_DNS_REQUIRE)
+		status = 1;
+	if (status == EX_OK && !want_dump)
+		printf(command->json ? "{\"file\":\"%s\",\"good\":true}\n" : "%s: good\n", command->conf_file);
+	dkimset_free(&keys);
+	conf_free(&conf);
+	return status;
+}

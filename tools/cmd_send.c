@@ -1,0 +1,85 @@
+/* todoku send: the records of what the milter let go. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/clock.h"
+#include "lib/store.h"
+#include "tools/command.h"
+
+struct show {
+	const struct command *command;
+	uint64_t shown;
+};
+
+static json_t *text_of(struct span s) {
+	json_t *text = json_stringn(s.at == NULL ? "" : s.at, s.len);
+
+	return text != NULL ? text : json_string("(not UTF-8)");
+}
+
+static int show_send(void *context, const struct store_send *send) {
+	struct show *show = context;
+	char stamp[STAMP_SIZE], key[HEX64_SIZE];
+
+	show->shown++;
+	stamp_format(send->time, stamp);
+	hex64_format(key, send->address_key);
+	if (show->command->json) {
+		json_t *said =
+		        json_pack("{s:s, s:o, s:s, s:o, s:o, s:i, s:b, s:b, s:b, s:b}", "time", stamp, "address",
+		                  text_of(send->address), "address_key", key, "queue_id", text_of(send->queue_id),
+		                  "message_id", text_of(send->message_id), "links", (int)send->links, "shared",
+		                  send->flags & STORE_SEND_SHARED, "pixel", send->flags & STORE_SEND_PIXEL, "footer",
+		                  send->flags & STORE_SEND_FOOTER, "body", send->flags & STORE_SEND_BODY);
+
+		json_dumpf(said, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(said);
+	} else {
+		printf("%s  %.*s  %.*s  %u links%s\n", stamp, SPAN_ARG(send->queue_id), SPAN_ARG(send->address),
+		       send->links, send->flags & STORE_SEND_SHARED ? ", shared" : "");
+	}
+	return 0;
+}
+
+static int show_campaign(const struct command *command, struct store *store, const struct store_campaign *campaign) {
+	struct show show = {.command = command};
+	char id[HEX64_SIZE];
+	struct err err;
+
+	hex64_format(id, campaign->id);
+	if (!command->json)
+		printf("campaign %s  list %s  %s  %llu sent\n", id, campaign->list, campaign->name,
+		       (unsigned long long)campaign->sends);
+	if (store_each_send(store, campaign->id, show_send, &show, &err) != 0)
+		return command_fail(EX_IOERR, "%s", err.text);
+	return EX_OK;
+}
+
+int send_show(struct command *command) {
+	struct conf *conf;
+	struct store *store = NULL;
+	struct store_campaign *found = NULL;
+	size_t count = 0, i;
+	struct err err;
+	int status;
+
+	if (command->argc != 1)
+		return command_usage(command, "one campaign is needed: its id (16 hex digits) or its name");
+	conf = command_conf(command);
+	if (conf == NULL)
+		return EX_CONFIG;
+	store = store_open(&conf->store, &err);
+	if (store == NULL || store_find_campaigns(store, span_of(command->argv[0]), &found, &count, &err) != 0)
+		status = command_fail(EX_IOERR, "%s", err.text);
+	else
+		status = count > 0 ? EX_OK : command_fail(1, "no campaign \"%s\" on record", command->argv[0]);
+	for (i = 0; i < count && status == EX_OK; i++)
+		status = show_campaign(command, store, &found[i]);
+	store_campaigns_free(&found, count);
+	store_close(&store);
+	conf_free(&conf);
+	return status;
+}

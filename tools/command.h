@@ -1,0 +1,55 @@
+/*
+ * The todoku command: one program of nouns and verbs (todoku(1)).
+ *
+ * A verb is a function of its own in the file of its noun.  It writes its answer
+ * to standard output, what went wrong to standard error, and returns the exit
+ * status: 0, 1 (asked and answered no), or one of sysexits(3).
+ */
+#ifndef TOOLS_COMMAND_H
+#define TOOLS_COMMAND_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "lib/conf.h"
+#include "lib/keyring.h"
+
+struct verb;
+
+struct command {
+	const struct verb *verb;
+	const char *conf_file;
+	bool json;
+	int argc; /* what stands behind the verb, options of the whole taken out */
+	char **argv;
+};
+
+struct verb {
+	const char *name; /* "key init" */
+	const char *arguments;
+	const char *help;
+	int (*run)(struct command *command);
+};
+
+int check_run(struct command *command);
+int key_init(struct command *command);
+int key_rotate(struct command *command);
+int dkim_keygen(struct command *command);
+int dkim_record(struct command *command);
+int link_show(struct command *command);
+int send_show(struct command *command);
+
+/* "todoku: ..." and a newline on standard error; returns the status. */
+int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What is wrong with the arguments, and how they should be; EX_USAGE. */
+int command_usage(const struct command *command, const char *problem);
+
+/* NULL after having said what is wrong; every line of a bad file. */
+struct conf *command_conf(const struct command *command);
+struct keyring *command_ring(const struct conf *conf);
+
+/* Takes `--name VALUE` (or `--name=VALUE`) out of the arguments: the value, or
+ * the preset where it isn't given. */
+const char *command_option(struct command *command, const char *name, const char *preset);
+
+#endif
