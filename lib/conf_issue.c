@@ -50,6 +50,18 @@ static void quote_cut(struct buf *out, struct span text) {
 		buf_add_text(out, "...");
 }
 
+/* Names that exist are plain; one that doesn't can be any text. */
+static void add_name(struct buf *out, struct span name) {
+	size_t i;
+
+	for (i = 0; i < name.len && (ascii_is_alnum(name.at[i]) || name.at[i] == '_'); i++)
+		continue;
+	if (i < name.len)
+		quote_cut(out, name);
+	else
+		buf_add_span(out, shown(name));
+}
+
 void conf_issue_add(struct conf_issues *issues, struct conf_place place, struct span found, const char *allowed, ...) {
 	struct buf line;
 	va_list args;
@@ -71,7 +83,7 @@ void conf_issue_add(struct conf_issues *issues, struct conf_place place, struct 
 		buf_add_text(&line, ": ");
 	}
 	if (place.option.len > 0) {
-		buf_add_span(&line, shown(place.option));
+		add_name(&line, place.option);
 		buf_add_text(&line, ": ");
 	}
 	buf_add_text(&line, "found ");

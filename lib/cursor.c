@@ -18,7 +18,9 @@ struct span cursor_take(struct cursor *c, size_t len) {
 		return SPAN_NONE;
 	}
 	s = span_make(c->at, len);
-	c->at += len;
+	/* An empty cursor may look at nothing at all. */
+	if (len > 0)
+		c->at += len;
 	return s;
 }
 

@@ -112,8 +112,8 @@ struct store_writer;
 #define STORE_GROUP_MAX 1000
 
 struct store_writer *store_writer_start(const struct conf_store *conf, struct err *err);
-/* Waits for the last group.  No call of store_writer_add() may be under way that
- * has not yet joined one. */
+/* Waits for the calls of store_writer_add() that are under way; none may come
+ * after it. */
 void store_writer_stop(struct store_writer **writer);
 /* Returns when the records are committed (0) or could not be (-1, e.g. the
  * store is locked, full or gone; the writer opens it again by itself).  Waiting

@@ -176,8 +176,6 @@ int sqlite_expire(struct store *base, time_t now, int keep_months, int *dropped_
 
 	if (store_begin(store, base->wait_ms, err) != STORE_DONE)
 		return -1;
-	/* A table in use can't be dropped. */
-	month_forget_all(store);
 	if (drop_before(store, month_of(now) - keep_months, dropped_r, err) == 0 && store_commit(store, err) == 0)
 		return 0;
 	store_rollback(store);

@@ -12,11 +12,12 @@
 #define FILE_MODE 0660
 
 /*
- * Migration N takes the schema from version N to N + 1; none is ever changed.
+ * The migration at index N takes the schema from version N to N + 1; none is
+ * ever changed.
  * The tables of sends, one a month, are made by store_month.c.
  */
 static const char *const migrations[] = {
-        /* 1 */
+        /* 0 to 1 */
         "CREATE TABLE campaign ("
         " id INTEGER PRIMARY KEY,"
         " list TEXT NOT NULL,"

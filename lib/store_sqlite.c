@@ -166,8 +166,8 @@ int store_commit(struct store_sqlite *store, struct err *err) {
 
 void store_rollback(struct store_sqlite *store) {
 	sql_roll_back(store);
-	/* The tables made in the transaction are no more, and the cookie may be
-	 * given again to another change. */
+	/* The tables made in the transaction are no more, and the cookie is what it
+	 * was before it. */
 	month_forget_all(store);
 }
 

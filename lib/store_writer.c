@@ -30,6 +30,8 @@ struct store_writer {
 	pthread_cond_t work;
 	struct request *first; /* oldest first */
 	struct request **end;
+	size_t callers; /* in store_writer_add() */
+	pthread_cond_t idle;
 	bool stopping;
 };
 
@@ -145,6 +147,7 @@ static void writer_free(struct store_writer *writer) {
 	store_close(&writer->store);
 	pthread_mutex_destroy(&writer->lock);
 	pthread_cond_destroy(&writer->work);
+	pthread_cond_destroy(&writer->idle);
 	free(writer->conf.path);
 	free(writer->room);
 	free(writer);
@@ -176,6 +179,7 @@ struct store_writer *store_writer_start(const struct conf_store *conf, struct er
 	writer->end = &writer->first;
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->work, NULL);
+	pthread_cond_init(&writer->idle, NULL);
 	if (writer->conf.path == NULL || writer->room == NULL) {
 		err_set(err, "store writer: out of memory");
 		goto fail;
@@ -200,6 +204,9 @@ void store_writer_stop(struct store_writer **writer) {
 	pthread_mutex_lock(&(*writer)->lock);
 	(*writer)->stopping = true;
 	pthread_cond_signal(&(*writer)->work);
+	/* Those who have their answer still need the lock to leave. */
+	while ((*writer)->callers > 0)
+		pthread_cond_wait(&(*writer)->idle, &(*writer)->lock);
 	pthread_mutex_unlock(&(*writer)->lock);
 	pthread_join((*writer)->thread, NULL);
 	writer_free(*writer);
@@ -216,11 +223,14 @@ int store_writer_add(struct store_writer *writer, const struct store_send *sends
 	request.deadline = store_now_ms() + writer->conf.busy_timeout * 1000;
 	pthread_cond_init(&request.answer, NULL);
 	pthread_mutex_lock(&writer->lock);
+	writer->callers++;
 	*writer->end = &request;
 	writer->end = &request.next;
 	pthread_cond_signal(&writer->work);
 	while (!request.answered)
 		pthread_cond_wait(&request.answer, &writer->lock);
+	if (--writer->callers == 0 && writer->stopping)
+		pthread_cond_signal(&writer->idle);
 	pthread_mutex_unlock(&writer->lock);
 	pthread_cond_destroy(&request.answer);
 	return request.outcome;

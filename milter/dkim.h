@@ -34,6 +34,9 @@ struct dkim_signer {
 	const char *selector; /* s= */
 };
 
+/* Is a field one of those that h= lists (D3)? */
+bool dkim_signs(struct span name);
+
 /* SHA-256 of the body, relaxed (RFC 6376 3.4.4): one for all signatures.  0, or
  * -1 when out of memory. */
 int dkim_body_hash(const struct dkim_message *message, unsigned char hash_r[32]);

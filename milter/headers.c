@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "milter/dkim.h"
 #include "milter/routing.h"
 
 #define LIST_ID_MAX 255  /* RFC 2919 3 */
@@ -167,6 +168,28 @@ void headers_apply(struct message *m, const struct headers_rules *rules, struct 
 		put_feedback_id(m, rules);
 	if (list->cfbl_address[0] != '\0' && !keep_field(m, list, "CFBL-Address", VALUE_MAX))
 		put_cfbl_address(m, list);
+}
+
+void headers_mend_blanks(struct message *m) {
+	size_t i, j;
+
+	for (i = 0; i < m->field_count; i++) {
+		struct field *field = &m->fields[i];
+		struct span value = field->value;
+		char *mended;
+
+		if (field->fate == FIELD_DROPPED || !dkim_signs(field->name) ||
+		    (span_find_byte(value, '\v') < 0 && span_find_byte(value, '\f') < 0))
+			continue;
+		value = message_keep(m, value);
+		mended = (char *)(uintptr_t)value.at;
+		for (j = 0; j < value.len; j++)
+			if (mended[j] == '\v' || mended[j] == '\f')
+				mended[j] = ' ';
+		field->value = value;
+		if (field->fate == FIELD_KEPT)
+			field->fate = FIELD_CHANGED;
+	}
 }
 
 void headers_drop_control(struct message *m) {

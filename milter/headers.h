@@ -22,6 +22,11 @@ struct headers_rules {
  * as the message. */
 void headers_apply(struct message *m, const struct headers_rules *rules, struct span *unsubscribe_uri_r);
 
+/* Makes blanks of vertical tabs and form feeds in the fields that are signed:
+ * verifiers differ in whether these are white space to them (RFC 6376 2.8 says
+ * no, libopendkim yes), so that no signature over them holds everywhere. */
+void headers_mend_blanks(struct message *m);
+
 /* Drops every X-Todoku-* field. */
 void headers_drop_control(struct message *m);
 

@@ -24,7 +24,7 @@ struct pass {
 	struct span element_name;
 };
 
-static void pass_run(struct pass *p, size_t at);
+static bool pass_run(struct pass *p, size_t at);
 
 /* The place behind the input: a token that has no end. */
 static size_t unended(const struct pass *p) {
@@ -294,7 +294,8 @@ static size_t pass_markup(struct pass *p, size_t at) {
 	return html_lex_to_greater(&p->in, at + 2);
 }
 
-static void pass_run(struct pass *p, size_t at) {
+/* Goes through the input from `at` on.  Does it end within a token? */
+static bool pass_run(struct pass *p, size_t at) {
 	while (at < p->in.n && !p->collect->failed) {
 		const char *less = memchr(p->in.mask + at, '<', p->in.n - at);
 		size_t stop = less == NULL ? p->in.n : (size_t)(less - p->in.mask);
@@ -303,8 +304,7 @@ static void pass_run(struct pass *p, size_t at) {
 			pass_text(p, at, stop);
 		at = stop < p->in.n ? pass_markup(p, stop) : stop;
 	}
-	if (!p->in_comment)
-		p->collect->out->open_ended = at > p->in.n;
+	return at > p->in.n;
 }
 
 int html_scan(const char *mask, const char *bytes, size_t n, struct html_scan *scan_r) {
@@ -315,7 +315,7 @@ int html_scan(const char *mask, const char *bytes, size_t n, struct html_scan *s
 	*scan_r = (struct html_scan){.links = NULL};
 	buf_init(&scan_r->decoded, n * DECODED_FACTOR);
 	html_tree_init(&tree, &page.in);
-	pass_run(&page, 0);
+	scan_r->open_ended = pass_run(&page, 0);
 	html_collect_close(&collect);
 	if (collect.failed || scan_r->decoded.failed) {
 		html_scan_free(scan_r);

@@ -1,8 +1,9 @@
 /*
  * HTML, as far as links go: a tokeniser that follows the WHATWG tokenisation
- * rules (HTML Living Standard 13.2.5) over bytes in place, and just enough of
- * the tree builder's switches (RCDATA, RAWTEXT, script data, PLAINTEXT, foreign
- * content for CDATA) to see the links that a reader's program would.
+ * rules (HTML Living Standard 13.2.5) over bytes in place, and a tree builder
+ * without a tree (milter/html_tree.h), so that it sees the links that a reader's
+ * program would: RCDATA, RAWTEXT, script data, PLAINTEXT, CDATA in foreign
+ * content, what a `<select>` or a `<frameset>` ignores.
  *
  * It reads a *mask* of the part: the same length as its bytes, in which ASCII
  * characters stand for themselves and every other byte is 0x80 or above
@@ -34,16 +35,18 @@ struct html_link {
 	size_t tag_end; /* one past the tag's `>` */
 	/* Into html_scan.decoded: the value with character references decoded, bytes
 	 * taken from the original, TAB CR LF not yet removed.  (References to
-	 * non-ASCII characters come out as UTF-8; `has_reference` is then set to
-	 * tell a caller whose charset is not UTF-8.) */
+	 * non-ASCII characters come out as UTF-8; `wide_reference` is then set to
+	 * tell a caller whose charset is not UTF-8.  NUL comes out as U+FFFD.) */
 	size_t url_at;
 	size_t url_len;
-	bool wide_reference; /* a reference gave a non-ASCII character */
+	bool wide_reference; /* a reference, or NUL, gave a non-ASCII character */
 	bool opted_out;      /* an opt-out attribute of B8 is there */
 	bool in_comment;     /* inside a conditional comment */
 	/* Into html_scan.decoded: the element's text content, references decoded,
-	 * trimmed, when it is no longer than HTML_TEXT_MAX and is text alone
-	 * (has_text); up to the end tag or whatever else ends the element. */
+	 * trimmed, when it is no longer than HTML_TEXT_MAX, not empty, and is text
+	 * alone (has_text); up to the end tag or whatever else ends the element.
+	 * Tags within are left out, breaks and blocks stand for a blank; images,
+	 * fields and the like are no text. */
 	bool has_text;
 	size_t text_at;
 	size_t text_len;

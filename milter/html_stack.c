@@ -25,10 +25,11 @@ static bool is_foreign_point(const struct html_element *element) {
 	       svg == (element->space == HTML_SPACE_SVG);
 }
 
+/* SVG's title only ends a scope here: so the parsers that are out there have it. */
 bool html_element_is_special(const struct html_element *element) {
 	if (element->space == HTML_SPACE_HTML)
 		return (html_tag_properties(element->tag) & HTML_SPECIAL) != 0;
-	return is_foreign_point(element);
+	return is_foreign_point(element) && element->tag != HTML_TAG_TITLE;
 }
 
 static bool ends_scope(const struct html_element *element, enum html_scope scope) {

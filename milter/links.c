@@ -159,8 +159,9 @@ static bool is_utf8(struct span s) {
 }
 
 /* What the bytes of the target forbid; LINKS_REWRITE where they are fine.  In
- * another charset than UTF-8, a non-ASCII character is known only where it came
- * from a reference, all bytes of the part's own being ASCII. */
+ * another charset than UTF-8, how a non-ASCII character is sent to the server
+ * depends on the page's charset (WHATWG URL 4.4, the query), which a redirect
+ * no longer knows; wherever it came from, the link stays. */
 static enum links_verdict judge_bytes(const struct links_candidate *candidate, struct span target) {
 	size_t i;
 
@@ -169,7 +170,7 @@ static enum links_verdict judge_bytes(const struct links_candidate *candidate, s
 			return LINKS_CONTROL;
 	if (is_ascii(target))
 		return LINKS_REWRITE;
-	if (!candidate->utf8 && !(candidate->wide_reference && candidate->raw.len > 0 && is_ascii(candidate->raw)))
+	if (!candidate->utf8)
 		return LINKS_NON_ASCII;
 	return is_utf8(target) ? LINKS_REWRITE : LINKS_CONTROL;
 }

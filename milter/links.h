@@ -36,11 +36,8 @@ enum links_verdict {
 const char *links_verdict_name(enum links_verdict verdict);
 
 struct links_candidate {
-	struct span url;     /* references decoded */
-	bool utf8;           /* the part's charset is UTF-8 (or ASCII) */
-	bool wide_reference; /* a reference gave a non-ASCII character: its UTF-8 is in `url` */
-	struct span raw;     /* the value as it stands in the part: needed where wide_reference is set and utf8 is not,
-	                      * to tell such a character from bytes of the part's own charset */
+	struct span url; /* references decoded */
+	bool utf8;       /* the part's charset is UTF-8 (or ASCII) */
 	bool opted_out;
 	bool has_text;
 	struct span text; /* trimmed text of the element, as shown */

@@ -162,7 +162,6 @@ static void edit_html_links(struct rewrite *rw, struct work *work) {
 		struct links_candidate candidate = {
 		        .url = span_make(scan->decoded.at + link->url_at, link->url_len),
 		        .utf8 = utf8,
-		        .wide_reference = link->wide_reference,
 		        .opted_out = link->opted_out,
 		        .has_text = link->has_text,
 		        .text = span_make(scan->decoded.at + link->text_at, link->text_len),

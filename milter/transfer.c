@@ -134,8 +134,11 @@ static bool has_8bit(struct span s) {
 	return (bits & 0x80) != 0;
 }
 
-static bool fits(enum transfer encoding, struct span text) {
-	return transfer_longest_line(text) <= TRANSFER_LINE_MAX && !(encoding == TRANSFER_7BIT && has_8bit(text));
+/* No line too long, and no 8-bit byte brought into a body that had none: what an
+ * application mislabelled itself stays as it sent it. */
+static bool fits(const struct transfer_body *body, struct span text) {
+	return transfer_longest_line(text) <= TRANSFER_LINE_MAX &&
+	       !(body->encoding == TRANSFER_7BIT && has_8bit(text) && !has_8bit(body->raw));
 }
 
 /* Bodies that stand for themselves. */
@@ -145,7 +148,7 @@ static enum transfer splice_plain(const struct transfer_body *body, const struct
 	struct buf text;
 
 	transfer_edited_text(body->text, 0, edits, count, out);
-	if (out->failed || fits(body->encoding, span_from(buf_span(out), start)))
+	if (out->failed || fits(body, span_from(buf_span(out), start)))
 		return body->encoding;
 	buf_init(&text, out->len - start);
 	buf_add_span(&text, span_from(buf_span(out), start));

@@ -68,7 +68,7 @@ struct transfer_edit {
  *   longer ones).  Empty lines at the end stay.
  *
  * Where an edited 7bit/8bit/binary body would have a line over
- * TRANSFER_LINE_MAX, or an 8-bit byte in 7bit, `*became_r` is TRANSFER_QP and
+ * TRANSFER_LINE_MAX, or its first 8-bit byte in 7bit, `*became_r` is TRANSFER_QP and
  * the whole body is written in quoted-printable; the caller changes the header
  * field.  Else it is `body->encoding`.  A body without edits is copied as it is.
  *

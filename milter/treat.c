@@ -348,6 +348,7 @@ void treat_message(const struct world *world, const struct origin *origin, struc
 		return;
 	if (treated_r->list != NULL && treat_list(&t) != 0)
 		return;
+	headers_mend_blanks(m);
 	treated_r->cost.rewrite = processor_time() - started;
 	if (sign(&t) != 0)
 		return;

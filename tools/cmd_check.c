@@ -45,15 +45,22 @@ static bool check_named(const struct conf *conf, struct dkimset **keys_r) {
 	return good;
 }
 
+/* The configuration in force, or (without one) the tables of todoku.conf(5). */
 static int dump(const struct conf *conf) {
 	struct buf out;
+	int status = EX_OK;
 
 	buf_init(&out, TEXT_MAX);
-	conf_dump(conf, &out);
-	if (!out.failed)
+	if (conf != NULL)
+		conf_dump(conf, &out);
+	else
+		conf_manual(&out);
+	if (out.failed)
+		status = command_fail(EX_OSERR, "out of memory");
+	else
 		fputs(out.at, stdout);
 	buf_free(&out);
-	return EX_OK;
+	return status;
 }
 
 static bool take_flag(struct command *command, const char *name) {
@@ -73,6 +80,8 @@ int check_run(struct command *command) {
 	struct conf *conf;
 	int status = EX_OK;
 
+	if (take_flag(command, "--manual"))
+		return dump(NULL);
 	if (command->argc != 0)
 		return command_usage(command, "no argument is needed; -c FILE names another configuration");
 	conf = command_conf(command);

@@ -10,8 +10,8 @@
 #define ERRORS_MAX 65536
 
 static const struct verb verbs[] = {
-        {"check", "[--dump] [--no-dns]", "says what is wrong with the configuration, the keys and their DNS records",
-         check_run},
+        {"check", "[--dump | --manual] [--no-dns]",
+         "says what is wrong with the configuration, the keys and their DNS records", check_run},
         {"key init", "[FILE]", "makes the key ring", key_init},
         {"key rotate", "[FILE]", "adds a key that signs from now on; old links stay good", key_rotate},
         {"dkim keygen", "DOMAIN SELECTOR [--type rsa|ed25519] [--bits N] [--out FILE]",

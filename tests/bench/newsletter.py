@@ -7,6 +7,9 @@ import email.mime.text
 import email.utils
 import sys
 
+HTML_SIZE = 30000
+LINKS = 20
+
 charset = email.charset.Charset("utf-8")
 charset.body_encoding = email.charset.QP
 words = "秋の新商品をご紹介いたします。送料無料のキャンペーンは今月末までです。"
@@ -19,10 +22,15 @@ block = (
     'style="display:inline-block;padding:10px 24px;background:#c00;color:#fff;">詳しく見る</a>\n'
     "<!-- item %d --><img src=\"https://img.example.org/%d.jpg\" width=\"552\" alt=\"\">\n</td></tr></table>\n"
 )
+spacer = (
+    '<table width="600" cellpadding="0" cellspacing="0" border="0" align="center"><tr>'
+    '<td height="24" style="font-size:0;line-height:0;border-bottom:1px solid #eeeeee;">&nbsp;</td></tr></table>\n'
+)
 html = "<html><head><meta charset=\"utf-8\"><style>a{color:#c00} p{margin:0}</style></head><body>\n"
-html += "".join(block % (i, words * 4, i, i, i) for i in range(20))
-while len(html.encode()) < 30000:
-    html += "<p>" + words + "</p>\n"
+for i in range(LINKS):
+    html += block % (i, words * (4 + i % 2), i, i, i)
+while len(html.encode()) < HTML_SIZE:
+    html += spacer
 html += "</body></html>\n"
 message = email.mime.multipart.MIMEMultipart("alternative")
 message["From"] = "news@example.com"

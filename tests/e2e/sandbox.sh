@@ -205,6 +205,17 @@ await 10 has_mails "$a" $((n + 1))
 is 'app@example.com>a@x.jp app@example.com>b@x.jp' "$(envelopes "$a" "$n")" 'sendmail(1): split too'
 n=$((n + 2))
 
+# The wiring of all mail: not even then does the reinject smtpd filter again.
+etc=$(get "$a" POSTFIX_CONFIG)
+reinject=$(postconf -c "$etc" -M | awk '$1 ~ /^127/ && $7 == 50 { print $1 }')
+postconf -c "$etc" -e "content_filter = splitter:[127.0.0.1]:${reinject#*:}"
+postfix -c "$(readlink -f "$etc")" reload 2>/dev/null
+printf 'Subject: x\r\n\r\nx\r\n' | submit "$inline" app@example.com a@x.jp b@x.jp >/dev/null
+printf 'Subject: x\r\n\r\nx\r\n' | submit "$smtp" app@example.com a@x.jp b@x.jp >/dev/null
+await 10 has_mails "$a" $((n + 2))
+is 'app@example.com>a@x.jp app@example.com>a@x.jp,b@x.jp app@example.com>b@x.jp' "$(envelopes "$a" "$n")" 'all mail split: once'
+n=$((n + 3))
+
 # Bytes: what was submitted is what arrives.
 bytes=$work/bytes
 {

@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FLAG_UTF8 = 1, FLAG_WIDE = 2, FLAG_OPTED_OUT = 4, FLAG_TEXT = 8, FLAG_ALIGNED = 16, FLAG_RAW = 32 };
+enum { FLAG_UTF8 = 1, FLAG_OPTED_OUT = 4, FLAG_TEXT = 8, FLAG_ALIGNED = 16 };
 
 #define TARGET_MAX 300
 
@@ -51,8 +51,6 @@ static void judge(unsigned char flags, struct span text, struct span url) {
 	                            .target_max = TARGET_MAX};
 	struct links_candidate candidate = {.url = url,
 	                                    .utf8 = flags & FLAG_UTF8,
-	                                    .wide_reference = flags & FLAG_WIDE,
-	                                    .raw = flags & FLAG_RAW ? url : SPAN("https://a.jp/&#x3042;"),
 	                                    .opted_out = flags & FLAG_OPTED_OUT,
 	                                    .has_text = flags & FLAG_TEXT,
 	                                    .text = text};

@@ -3,6 +3,8 @@
 
 #include "milter/mime.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct span entity = span_make((const char *)data, size);
 	struct mime_map map;

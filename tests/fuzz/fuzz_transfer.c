@@ -296,13 +296,18 @@ static void check_base64(const struct edited *e, struct span raw, struct span ou
 	buf_free(&text);
 }
 
-static void check_plain(enum transfer encoding, enum transfer became, struct span text, struct span out) {
-	bool eight = false;
+static bool has_8bit(struct span s) {
 	size_t i;
 
-	for (i = 0; i < text.len; i++)
-		eight = eight || (unsigned char)text.at[i] >= 0x80;
-	if (longest_line(text) > TRANSFER_LINE_MAX || (eight && encoding == TRANSFER_7BIT)) {
+	for (i = 0; i < s.len; i++)
+		if ((unsigned char)s.at[i] >= 0x80)
+			return true;
+	return false;
+}
+
+static void check_plain(enum transfer encoding, enum transfer became, struct span raw, struct span text,
+                        struct span out) {
+	if (longest_line(text) > TRANSFER_LINE_MAX || (encoding == TRANSFER_7BIT && has_8bit(text) && !has_8bit(raw))) {
 		assert(became == TRANSFER_QP);
 		check_written(out, text);
 	} else {
@@ -328,7 +333,7 @@ static void check_splice(const struct transfer_body *body, const struct transfer
 		assert(became == TRANSFER_BASE64);
 		check_base64(&e, body->raw, buf_span(&out));
 	} else {
-		check_plain(body->encoding, became, buf_span(&e.text), buf_span(&out));
+		check_plain(body->encoding, became, body->raw, buf_span(&e.text), buf_span(&out));
 	}
 	buf_free(&out);
 	buf_free(&e.text);

@@ -14,6 +14,8 @@
 
 #include "tests/unit/fixture.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static const char *const recipients[] = {"reader@example.net", NULL};
 
 static struct fixture *world(void) {

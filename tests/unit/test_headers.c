@@ -227,6 +227,23 @@ static void test_no_injection(void **state) {
 	}
 }
 
+/* What verifiers read in two ways is not signed as it is. */
+static void test_odd_blanks(void **state) {
+	struct fixture *f = &((struct setting *)*state)->keep;
+	struct outcome o;
+	char *value;
+
+	fixture_treat(f, NULL, one, "From: news@example.com\nSubject: a\x0b\x0c b\nX-Other: a\x0b\n\nhello\n", &o);
+	assert_int_equal(o.treated.verdict, TREAT_CHANGED);
+	value = fixture_field(&o, "Subject", 0);
+	assert_string_equal(value, "a   b");
+	free(value);
+	value = fixture_field(&o, "X-Other", 0);
+	assert_string_equal(value, "a\x0b");
+	free(value);
+	fixture_forget(&o);
+}
+
 /* H3: the application's own unsubscribe link is never sent through the tracker. */
 static void test_unsubscribe_is_not_tracked(void **state) {
 	struct fixture *f = &((struct setting *)*state)->keep;
@@ -251,6 +268,7 @@ int main(void) {
 	        cmocka_unit_test(test_application_fields),
 	        cmocka_unit_test(test_control_fields),
 	        cmocka_unit_test(test_no_injection),
+	        cmocka_unit_test(test_odd_blanks),
 	        cmocka_unit_test(test_unsubscribe_is_not_tracked),
 	};
 

@@ -228,7 +228,7 @@ static void test_locked(void **state) {
 	/* Coming one after the other, each has its own second and no more. */
 	for (i = 0; i < 20; i++) {
 		caller_start(&callers[i], writer, i, 1, 1);
-		usleep(30000);
+		usleep(80000);
 	}
 	for (i = 0; i < 20; i++) {
 		pthread_join(callers[i].thread, NULL);
@@ -240,6 +240,39 @@ static void test_locked(void **state) {
 	must_add(writer, 2);
 	store_writer_stop(&writer);
 	assert_int_equal(count_all(fixture), 1);
+}
+
+static void *stop_main(void *argument) {
+	struct store_writer *writer = argument;
+
+	store_writer_stop(&writer);
+	return NULL;
+}
+
+/* Calls under way when the daemon ends are answered, not dropped. */
+static void test_stop_waits(void **state) {
+	struct fixture *fixture = *state;
+	static struct caller callers[20];
+	struct store_writer *writer;
+	pthread_t stopper;
+	sqlite3 *lock;
+	int i;
+
+	fixture->conf.busy_timeout = 60;
+	writer = start(fixture);
+	lock = lock_store(fixture);
+	for (i = 0; i < 20; i++)
+		caller_start(&callers[i], writer, i, 1, 90);
+	usleep(200000);
+	assert_int_equal(pthread_create(&stopper, NULL, stop_main, writer), 0);
+	usleep(50000);
+	unlock_store(lock);
+	pthread_join(stopper, NULL);
+	for (i = 0; i < 20; i++) {
+		pthread_join(callers[i].thread, NULL);
+		assert_int_equal(callers[i].failed, 0);
+	}
+	assert_int_equal(count_all(fixture), 20 * 90);
 }
 
 /* The one whose time is up does not take those with it that came later. */
@@ -467,6 +500,7 @@ int main(void) {
 	        TEST(test_large_calls),
 	        TEST(test_locked),
 	        TEST(test_lock_released_in_time),
+	        TEST(test_stop_waits),
 	        TEST(test_full),
 	        TEST(test_removed),
 	        TEST(test_replaced),

@@ -128,6 +128,12 @@ struct splice_row {
 static const struct splice_row plain_rows[] = {
         {"no edit", TRANSFER_7BIT, BYTES("a\xff\r\n"), {ADD(0, "")}, BYTES("a\xff\r\n"), TRANSFER_7BIT},
         {"7bit", TRANSFER_7BIT, BYTES("abcdef"), {PUT(1, 2, "XYZ"), ADD(6, "!")}, BYTES("aXYZdef!"), TRANSFER_7BIT},
+        {"8-bit that was there already",
+         TRANSFER_7BIT,
+         BYTES("a\xff\r\n"),
+         {ADD(0, "x")},
+         BYTES("xa\xff\r\n"),
+         TRANSFER_7BIT},
         {"into an empty body", TRANSFER_7BIT, {NULL, 0}, {ADD(0, "x")}, BYTES("x"), TRANSFER_7BIT},
         {"B3: flowed blanks and stuffing stay",
          TRANSFER_7BIT,
