@@ -109,28 +109,35 @@ static void report(const struct buf *errors, const char *event, bool starting) {
 	}
 }
 
+/* Keys may be root's alone: they are read before root is given up.  A reload
+ * comes after that, so what it could not read is named now. */
+static void warn_unreadable(const struct conf *conf) {
+	size_t i, j;
+
+	if (access(conf->token_keys, R_OK) != 0)
+		log_line(CONF_LOG_WARNING, "unreadable", "file", conf->token_keys, "user", conf->user, "effect",
+		         "a reload will be refused", NULL);
+	for (i = 0; i < conf->domain_count; i++)
+		for (j = 0; j < conf->domains[i].key_count; j++)
+			if (access(conf->domains[i].keys[j].key, R_OK) != 0)
+				log_line(CONF_LOG_WARNING, "unreadable", "file", conf->domains[i].keys[j].key, "user",
+				         conf->user, "effect", "a reload will be refused", NULL);
+}
+
 /* As root: the folder of the socket; then never root again. */
-static void become_user(const char *conf_file) {
-	struct buf errors;
+static int become_user(const struct conf *conf) {
 	struct conf_endpoint endpoint;
-	struct conf *conf;
 	struct err err;
 
-	buf_init(&errors, ERRORS_MAX);
-	conf = conf_load(conf_file, &errors);
-	if (conf == NULL) {
-		report(&errors, "start", true);
-		exit(EX_CONFIG);
-	}
 	umask(0007);
 	if ((conf_endpoint_parse(conf->milter.listen, &endpoint) == 0 && endpoint.is_unix &&
 	     priv_prepare_socket(endpoint.path, conf->user, conf->group, &err) != 0) ||
 	    priv_drop(conf->user, conf->group, &err) != 0) {
 		fprintf(stderr, "todoku-milter: %s\n", err.text);
-		exit(EX_OSERR);
+		return -1;
 	}
-	conf_free(&conf);
-	buf_free(&errors);
+	warn_unreadable(conf);
+	return 0;
 }
 
 static struct world *load(const char *conf_file, bool starting) {
@@ -236,12 +243,13 @@ int main(int argc, char **argv) {
 	struct err err;
 	int signals;
 
-	become_user(options.conf_file);
 	mime_init();
 	world = load(options.conf_file, true);
 	if (world == NULL)
 		return EX_CONFIG;
 	set_up_log(&options, world->conf);
+	if (become_user(world->conf) != 0)
+		return EX_OSERR;
 	signals = catch_signals();
 	milter.worlds = snapshot_box_new(destroy_world);
 	milter.writer = store_writer_start(&world->conf->store, &err);

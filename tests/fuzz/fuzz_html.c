@@ -12,8 +12,8 @@
  * - NUL as the first character of an attribute's name: gumbo skips it, but it is
  *   U+FFFD (13.2.5.33).  It is made "?" too.
  * - End tags with something behind the name, where there is foreign content:
- *   there gumbo takes all up to the `>` for the name.  The character behind the
- *   name is made "?".
+ *   there gumbo takes all up to the `>` for the name, and a `</>` before it too.
+ *   The character behind the name is made "?", and so is the slash of `</>`.
  * - CDATA sections where there are tables: one within an integration point within
  *   a table fails an assertion of gumbo's.  They are made bogus comments.
  * - Pages that nest deeper than DEPTH_MAX: the builder keeps track of a bounded
@@ -113,7 +113,11 @@ static void bare_end_tags(char *s, size_t n) {
 	size_t at;
 
 	for (at = 0; at + 2 < n; at++) {
-		if (s[at] != '<' || s[at + 1] != '/' || !ascii_is_alpha(s[at + 2]))
+		if (s[at] != '<' || s[at + 1] != '/')
+			continue;
+		if (s[at + 2] == '>')
+			s[at + 1] = '?';
+		if (!ascii_is_alpha(s[at + 2]))
 			continue;
 		for (at += 2; at < n && !ascii_is_blank(s[at]) && s[at] != '/' && s[at] != '>'; at++)
 			;

@@ -35,11 +35,24 @@ make_keys() {
 	chmod 640 "$conf/token.keys" "$conf"/dkim/*.pem
 }
 
+# Our own configuration, without the options outside of sections that the file to
+# add sets as well: a section replaces the earlier one of its name by itself.
+own_configuration() { # FILE-TO-ADD
+	local pattern=
+	[ -z "$1" ] || pattern=$(sed -nE 's/^([a-z_]+)[[:blank:]]*=.*/\1/p' "$1" | paste -sd '|')
+	if [ -n "$pattern" ]; then
+		grep -vE "^($pattern)[[:blank:]]*=" "$parts/todoku.conf.in"
+	else
+		cat "$parts/todoku.conf.in"
+	fi
+}
+
 todoku_configure() { # FILE-TO-ADD
 	local admin='' file=$base/conf/todoku.conf
 	! wired todoku-webd || admin="admin_listen = \"127.0.0.1:$admin_port\""
 	{
-		sed -e "s|@LIVE@|$base|g" -e "s|@WEB_PORT@|$web_port|" -e "s|@ADMIN_LISTEN@|$admin|" "$parts/todoku.conf.in"
+		own_configuration "$1" |
+			sed -e "s|@LIVE@|$base|g" -e "s|@WEB_PORT@|$web_port|" -e "s|@ADMIN_LISTEN@|$admin|"
 		[ -z "$1" ] || { echo && cat "$1"; }
 	} >"$file"
 	[ -n "$todoku" ] || return 0
