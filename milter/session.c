@@ -26,7 +26,7 @@ struct session {
 	bool front;  /* hands over to the splitter */
 	bool open;   /* a message is at hand */
 	bool wanted; /* its body matters */
-	struct origin origin;
+	struct treat_plan plan;
 	struct message message;
 	size_t charged;
 };
@@ -151,6 +151,7 @@ static bool has_control(const struct message *m) {
 
 static sfsistat on_header_end(SMFICTX *ctx) {
 	struct session *s = smfi_getpriv(ctx);
+	struct origin origin;
 
 	if (s == NULL || !s->open)
 		return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "out of memory");
@@ -161,9 +162,12 @@ static sfsistat on_header_end(SMFICTX *ctx) {
 		s->wanted = false;
 		return SMFIS_CONTINUE;
 	}
-	if (origin_read(world_of(s)->ring, &s->message, &s->origin) != 0)
-		s->origin = origin_of(world_of(s)->conf, span_of(s->client), span_of(s->login));
-	s->wanted = treat_wants_body(world_of(s), &s->origin, &s->message);
+	if (origin_read(world_of(s)->ring, &s->message, &origin) != 0)
+		origin = origin_of(world_of(s)->conf, span_of(s->client), span_of(s->login));
+	treat_plan(world_of(s), &origin, &s->message, &s->plan);
+	s->wanted = s->plan.verdict != TREAT_PASS;
+	if (!s->wanted)
+		log_line(CONF_LOG_DEBUG, "passed", "queue_id", s->queue_id, "reason", s->plan.reason, NULL);
 	if (!s->wanted && !has_control(&s->message)) {
 		atomic_fetch_add(&the_milter->totals.passed, 1);
 		end_message(s);
@@ -334,13 +338,11 @@ static sfsistat finish(SMFICTX *ctx, struct session *s) {
 	sfsistat result;
 
 	message_end_body(&s->message);
-	treat_message(world_of(s), &s->origin, &s->message, span_of(s->queue_id), time(NULL), &treated);
+	treat_message(world_of(s), &s->plan, &s->message, span_of(s->queue_id), time(NULL), &treated);
 	atomic_fetch_add(&the_milter->totals.rewrite, treated.cost.rewrite);
 	atomic_fetch_add(&the_milter->totals.sign, treated.cost.sign);
 	atomic_fetch_add(&the_milter->totals.verify, treated.cost.verify);
-	if (treated.verdict == TREAT_PASS) {
-		result = let_pass(ctx, s);
-	} else if (treated.verdict == TREAT_TEMPFAIL) {
+	if (treated.verdict == TREAT_TEMPFAIL) {
 		result = treated.shadow ? let_pass(ctx, s) : give_up(ctx, s, treated.reason);
 	} else if (treated.shadow) {
 		log_treated(s, &treated, "would_treat");

@@ -12,12 +12,9 @@
 
 struct treat {
 	const struct world *world;
+	const struct treat_plan *plan;
 	struct message *m;
 	struct treated *out;
-	bool has_from;
-	struct addr from;
-	struct dkim_signer signers[DKIMSET_SIGNERS_MAX];
-	int signer_count;
 	time_t now;
 };
 
@@ -28,10 +25,15 @@ static uint64_t processor_time(void) {
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static int fail(struct treat *t, enum treat_verdict verdict, const char *reason) {
-	t->out->verdict = verdict;
+static int fail(struct treat *t, const char *reason) {
+	t->out->verdict = TREAT_TEMPFAIL;
 	snprintf(t->out->reason, sizeof t->out->reason, "%s", reason);
 	return -1;
+}
+
+static void settle(struct treat_plan *plan, enum treat_verdict verdict, const char *reason) {
+	plan->verdict = verdict;
+	snprintf(plan->reason, sizeof plan->reason, "%s", reason);
 }
 
 /* The envelope sender is a return path of ours: the message has been through
@@ -53,22 +55,71 @@ static bool been_through(const struct world *world, const struct message *m) {
 	return ours;
 }
 
-static bool read_from(struct message *m, struct addr *from_r) {
-	return addr_parse_header(message_value(m, "From"), from_r) == 0;
+/* A signature by the From domain aligns (D5).  List mail from a domain that has
+ * no keys here is signed by that of its envelope sender: one-click needs a valid
+ * signature, and no other can be had. */
+static int choose_keys(const struct world *world, const struct message *m, const struct treat_plan *plan,
+                       const struct dkimset_key **keys, struct err *err) {
+	struct addr sender;
+	int count = 0;
+
+	if (plan->has_from)
+		count = dkimset_signers(world->keys, addr_domain(&plan->from), keys, err);
+	if (count == 0 && plan->list != NULL && addr_parse(m->sender, &sender) == 0)
+		count = dkimset_signers(world->keys, addr_domain(&sender), keys, err);
+	return count;
 }
 
-bool treat_wants_body(const struct world *world, const struct origin *origin, struct message *m) {
-	const struct conf_list *list;
+/* Without a signature list mail has no one-click and waits (H2); other mail is
+ * none of our business and goes as it is. */
+static void plan_signers(const struct world *world, const struct message *m, struct treat_plan *plan) {
 	const struct dkimset_key *keys[DKIMSET_SIGNERS_MAX];
-	struct addr from;
-	bool has_from;
+	struct err err = {{0}};
+	int count = choose_keys(world, m, plan, keys, &err), i;
 
-	if (!origin->trusted || been_through(world, m))
-		return false;
-	has_from = read_from(m, &from);
-	if (routing_list(world->conf, origin, m, has_from ? &from : NULL, &list) != ROUTING_NONE)
-		return true;
-	return has_from && dkimset_signers(world->keys, addr_domain(&from), keys, NULL) != 0;
+	if (count == 0 && plan->list == NULL)
+		err_set(&err, "no list, no key for its From domain");
+	else if (count == 0)
+		err_set(&err, "no domain section covers %s, nor the envelope sender; one-click needs a signature",
+		        plan->has_from ? plan->from.text + plan->from.at + 1 : "the From field");
+	if (count <= 0)
+		settle(plan, plan->list == NULL ? TREAT_PASS : TREAT_TEMPFAIL, err.text);
+	for (i = 0; i < count; i++)
+		plan->signers[i] = (struct dkim_signer){keys[i]->key, keys[i]->domain, keys[i]->selector};
+	plan->signer_count = count < 0 ? 0 : (size_t)count;
+}
+
+static void plan_unknown_list(struct message *m, struct treat_plan *plan) {
+	struct span named = message_value(m, ROUTING_LIST_HEADER);
+	struct err err;
+
+	err_set(&err, "X-Todoku-List names \"%.*s\", which is no list section", named.len > 64 ? 64 : (int)named.len,
+	        named.at);
+	settle(plan, TREAT_TEMPFAIL, err.text);
+}
+
+void treat_plan(const struct world *world, const struct origin *origin, struct message *m, struct treat_plan *plan_r) {
+	*plan_r = (struct treat_plan){.verdict = TREAT_CHANGED};
+	if (!origin->trusted) {
+		settle(plan_r, TREAT_PASS, "not from a trusted client");
+		return;
+	}
+	if (been_through(world, m)) {
+		settle(plan_r, TREAT_PASS, "has been through before");
+		return;
+	}
+	plan_r->has_from = addr_parse_header(message_value(m, "From"), &plan_r->from) == 0;
+	switch (routing_list(world->conf, origin, m, plan_r->has_from ? &plan_r->from : NULL, &plan_r->list)) {
+	case ROUTING_UNKNOWN:
+		plan_unknown_list(m, plan_r);
+		return;
+	case ROUTING_NONE:
+		plan_r->list = NULL;
+		break;
+	case ROUTING_LIST:
+		break;
+	}
+	plan_signers(world, m, plan_r);
 }
 
 static struct span recipient_key_text(const struct recipient *recipient) {
@@ -133,7 +184,7 @@ static int treat_list(struct treat *t) {
 	struct headers_rules headers = {
 	        .list = list,
 	        .hostname = span_of(t->world->hostname),
-	        .from_domain = t->has_from ? addr_domain(&t->from) : SPAN_NONE,
+	        .from_domain = t->plan->has_from ? addr_domain(&t->plan->from) : SPAN_NONE,
 	        .campaign = t->out->campaign.id,
 	};
 	struct rewrite_rules body = {
@@ -153,7 +204,7 @@ static int treat_list(struct treat *t) {
 	headers_apply(t->m, &headers, &body.unsubscribe_uri);
 	body.unsubscribe_url = headers.unsubscribe_url;
 	if (rewrite_body(t->m, &body, &t->out->body, &err) != 0)
-		return fail(t, TREAT_TEMPFAIL, err.text);
+		return fail(t, err.text);
 	if (has_domain && t->m->sender.len > 0)
 		t->out->sender = in_bounce_domain(t, token, TOKEN_BOUNCE, "b+");
 	return 0;
@@ -192,25 +243,25 @@ static int make_signatures(struct treat *t, const struct dkim_message *unsigned_
                            struct err *err) {
 	struct dkim_message message = *unsigned_message;
 	struct buf value;
-	int i;
+	size_t i;
 
-	message.fields += t->signer_count;
-	message.field_count -= (size_t)t->signer_count;
+	message.fields += t->plan->signer_count;
+	message.field_count -= t->plan->signer_count;
 	buf_init(&value, SIGNATURE_MAX);
-	for (i = 0; i < t->signer_count; i++) {
+	for (i = 0; i < t->plan->signer_count; i++) {
 		buf_reset(&value);
-		if (dkim_sign_message(&message, hash, &t->signers[i], t->now, t->world->conf->dkim_policy.expire,
+		if (dkim_sign_message(&message, hash, &t->plan->signers[i], t->now, t->world->conf->dkim_policy.expire,
 		                      &value, err) != 0)
 			break;
 		t->out->signatures[i] = message_keep(t->m, buf_span(&value));
 	}
 	buf_free(&value);
-	t->out->signature_count = (size_t)i;
-	return i == t->signer_count && !t->m->failed ? 0 : -1;
+	t->out->signature_count = i;
+	return i == t->plan->signer_count && !t->m->failed ? 0 : -1;
 }
 
 static int sign(struct treat *t) {
-	size_t spare = (size_t)t->signer_count, i;
+	size_t spare = t->plan->signer_count, i;
 	uint64_t started = processor_time(), signed_at;
 	struct dkim_message message;
 	struct dkim_field *fields;
@@ -219,7 +270,7 @@ static int sign(struct treat *t) {
 	int status;
 
 	if (outgoing(t->m, &message, spare) != 0)
-		return fail(t, TREAT_TEMPFAIL, err.text);
+		return fail(t, err.text);
 	status = dkim_body_hash(&message, hash) == 0 ? make_signatures(t, &message, hash, &err) : -1;
 	signed_at = processor_time();
 	t->out->cost.sign = signed_at - started;
@@ -227,12 +278,12 @@ static int sign(struct treat *t) {
 		fields = (struct dkim_field *)(uintptr_t)message.fields;
 		for (i = 0; i < spare; i++)
 			fields[i] = (struct dkim_field){SPAN("DKIM-Signature"), t->out->signatures[i]};
-		status = dkim_verify_message(t->world->verifier, &message, t->signers, spare, &err);
+		status = dkim_verify_message(t->world->verifier, &message, t->plan->signers, spare, &err);
 		t->out->cost.verify = processor_time() - signed_at;
 	}
 	free((void *)(uintptr_t)message.fields);
 	free((void *)(uintptr_t)message.body);
-	return status == 0 ? 0 : fail(t, TREAT_TEMPFAIL, err.text);
+	return status == 0 ? 0 : fail(t, err.text);
 }
 
 /* What tells two submissions apart, and is the same when one is tried again:
@@ -264,7 +315,7 @@ static int record_sends(struct treat *t, struct span queue_id) {
 
 	out->sends = calloc(t->m->recipient_count + 1, sizeof *out->sends);
 	if (out->sends == NULL)
-		return fail(t, TREAT_TEMPFAIL, "out of memory");
+		return fail(t, "out of memory");
 	for (i = 0; i < t->m->recipient_count; i++) {
 		send.address = recipient_key_text(&t->m->recipients[i]);
 		send.address_key = token_address_key(t->world->ring, send.address);
@@ -273,87 +324,27 @@ static int record_sends(struct treat *t, struct span queue_id) {
 	return 0;
 }
 
-/* A signature by the From domain aligns (D5).  List mail from a domain that has
- * no keys here is signed by that of its envelope sender: one-click needs a valid
- * signature, and no other can be had. */
-static int choose_keys(struct treat *t, const struct dkimset_key **keys, struct err *err) {
-	struct addr sender;
-	int count = 0;
-
-	if (t->has_from)
-		count = dkimset_signers(t->world->keys, addr_domain(&t->from), keys, err);
-	if (count == 0 && t->out->list != NULL && addr_parse(t->m->sender, &sender) == 0)
-		count = dkimset_signers(t->world->keys, addr_domain(&sender), keys, err);
-	return count;
-}
-
-static int find_signers(struct treat *t) {
-	const struct dkimset_key *keys[DKIMSET_SIGNERS_MAX];
-	struct err err = {{0}};
-	int i;
-
-	t->signer_count = choose_keys(t, keys, &err);
-	if (t->signer_count < 0)
-		return fail(t, TREAT_TEMPFAIL, err.text);
-	if (t->signer_count == 0 && t->out->list == NULL)
-		return fail(t, TREAT_PASS, "no list, no key for its From domain");
-	if (t->signer_count == 0) {
-		err_set(&err, "no domain section covers %s, nor the envelope sender; one-click needs a signature",
-		        t->has_from ? t->from.text + t->from.at + 1 : "the From field");
-		return fail(t, TREAT_TEMPFAIL, err.text);
-	}
-	for (i = 0; i < t->signer_count; i++)
-		t->signers[i] = (struct dkim_signer){keys[i]->key, keys[i]->domain, keys[i]->selector};
-	return 0;
-}
-
-static int find_list(struct treat *t, const struct origin *origin) {
-	struct message *m = t->m;
-	char unknown[256];
-	struct span named;
-
-	if (!origin->trusted)
-		return fail(t, TREAT_PASS, "not from a trusted client");
-	if (been_through(t->world, m))
-		return fail(t, TREAT_PASS, "has been through before");
-	switch (routing_list(t->world->conf, origin, m, t->has_from ? &t->from : NULL, &t->out->list)) {
-	case ROUTING_UNKNOWN:
-		named = message_value(m, ROUTING_LIST_HEADER);
-		snprintf(unknown, sizeof unknown, "X-Todoku-List names \"%.*s\", which is no list section",
-		         named.len > 64 ? 64 : (int)named.len, named.at);
-		return fail(t, TREAT_TEMPFAIL, unknown);
-	case ROUTING_LIST:
-		t->out->campaign =
-		        routing_campaign(t->world->conf, t->world->ring, t->world->zone, t->out->list, m, t->now);
-		t->out->shadow = t->out->list->shadow;
-		t->out->shared = is_shared(m);
-		return 0;
-	default:
-		t->out->list = NULL;
-		return 0;
-	}
-}
-
-void treat_message(const struct world *world, const struct origin *origin, struct message *m, struct span queue_id,
+void treat_message(const struct world *world, const struct treat_plan *plan, struct message *m, struct span queue_id,
                    time_t now, struct treated *treated_r) {
-	struct treat t = {.world = world, .m = m, .out = treated_r, .now = now};
+	struct treat t = {.world = world, .plan = plan, .m = m, .out = treated_r, .now = now};
 	uint64_t started = processor_time();
 
-	*treated_r = (struct treated){.verdict = TREAT_CHANGED};
-	t.has_from = read_from(m, &t.from);
-	if (find_list(&t, origin) != 0)
-		return;
+	*treated_r = (struct treated){.verdict = plan->verdict, .list = plan->list};
+	snprintf(treated_r->reason, sizeof treated_r->reason, "%s", plan->reason);
+	if (plan->list != NULL) {
+		treated_r->campaign = routing_campaign(world->conf, world->ring, world->zone, plan->list, m, now);
+		treated_r->shadow = plan->list->shadow;
+		treated_r->shared = is_shared(m);
+	}
 	headers_drop_control(m);
-	if (find_signers(&t) != 0)
-		return;
-	if (treated_r->list != NULL && treat_list(&t) != 0)
+	if (plan->verdict != TREAT_CHANGED || (plan->list != NULL && treat_list(&t) != 0))
 		return;
 	headers_mend_blanks(m);
 	treated_r->cost.rewrite = processor_time() - started;
 	if (sign(&t) != 0)
 		return;
-	if (treated_r->list != NULL && !treated_r->shadow)
-		record_sends(&t, queue_id);
+	if (plan->list != NULL && !treated_r->shadow && record_sends(&t, queue_id) != 0)
+		return;
 	if (m->failed)
-		fail(&t, TREAT_TEMPFAIL, "out of memory");
+		fail(&t, "out of memory");
 }

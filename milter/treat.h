@@ -45,12 +45,23 @@ struct treated {
 	struct treat_cost cost;
 };
 
-/* Does what comes after the header matter at all?  Called after the last field:
- * false where the message passes through whatever its body. */
-bool treat_wants_body(const struct world *world, const struct origin *origin, struct message *m);
+/*
+ * What envelope and header alone decide: whose mail it is, and which keys sign
+ * it.  Made after the last field; the message must not change until it is used.
+ */
+struct treat_plan {
+	enum treat_verdict verdict;   /* TREAT_CHANGED: to be treated */
+	char reason[1024];            /* of another verdict */
+	const struct conf_list *list; /* NULL: no list, to be signed alone */
+	bool has_from;
+	struct addr from;
+	struct dkim_signer signers[DKIMSET_SIGNERS_MAX];
+	size_t signer_count;
+};
+void treat_plan(const struct world *world, const struct origin *origin, struct message *m, struct treat_plan *plan_r);
 
-/* `queue_id` is for the record. */
-void treat_message(const struct world *world, const struct origin *origin, struct message *m, struct span queue_id,
+/* Carries the plan out on the whole message.  `queue_id` is for the record. */
+void treat_message(const struct world *world, const struct treat_plan *plan, struct message *m, struct span queue_id,
                    time_t now, struct treated *treated_r);
 
 #endif

@@ -108,10 +108,12 @@ int main(int argc, char **argv) {
 	count = atoi(argv[3]);
 	for (i = 0; i < count; i++) {
 		struct message m;
+		struct treat_plan plan;
 		struct treated t;
 
 		fill(&m, text);
-		treat_message(world, &origin, &m, SPAN("4BENCH"), time(NULL), &t);
+		treat_plan(world, &origin, &m, &plan);
+		treat_message(world, &plan, &m, SPAN("4BENCH"), time(NULL), &t);
 		if (t.verdict != TREAT_CHANGED) {
 			fprintf(stderr, "%s\n", t.reason);
 			return 1;

@@ -188,6 +188,7 @@ static void write_outcome(struct outcome *o) {
 void fixture_treat_bytes(struct fixture *f, const char *sender, const char *const *recipients, struct span text,
                          const struct origin *origin, struct outcome *outcome_r) {
 	struct message *m = &outcome_r->message;
+	struct treat_plan plan;
 	size_t i;
 
 	message_init(m, 64U << 20);
@@ -198,7 +199,8 @@ void fixture_treat_bytes(struct fixture *f, const char *sender, const char *cons
 	message_begin_body(m);
 	add_body(m, text);
 	assert_false(m->failed);
-	treat_message(f->world, origin, m, SPAN("4TESTQID"), time(NULL), &outcome_r->treated);
+	treat_plan(f->world, origin, m, &plan);
+	treat_message(f->world, &plan, m, SPAN("4TESTQID"), time(NULL), &outcome_r->treated);
 	write_outcome(outcome_r);
 }
 
