@@ -97,10 +97,11 @@ ssize_t span_find(struct span s, struct span needle) {
 }
 
 ssize_t span_find_nocase(struct span s, struct span needle) {
+	char first = needle.len == 0 ? '\0' : ascii_lower(needle.at[0]);
 	size_t i;
 
 	for (i = 0; i + needle.len <= s.len; i++)
-		if (span_starts_nocase(span_from(s, i), needle))
+		if (needle.len == 0 || (ascii_lower(s.at[i]) == first && span_starts_nocase(span_from(s, i), needle)))
 			return (ssize_t)i;
 	return -1;
 }

@@ -60,6 +60,13 @@ size_t token_click_size(size_t target_len, bool shared) {
 	return base64url_size(fixed_size(TOKEN_CLICK, shared) + target_len);
 }
 
+size_t token_click_room(size_t octets, bool shared) {
+	/* Six bits a digit; what is left of the last byte holds nothing. */
+	size_t bytes = octets / 4 * 3 + octets % 4 * 6 / 8, fixed = fixed_size(TOKEN_CLICK, shared);
+
+	return bytes > fixed ? bytes - fixed : 0;
+}
+
 static unsigned char *put(unsigned char *to, uint64_t value, unsigned size) {
 	unsigned i;
 

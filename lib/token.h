@@ -48,6 +48,8 @@ int token_encode_base32(const struct keyring *ring, const struct token *token, s
 
 /* Octets that token_encode() would append for a click on a target of `len`. */
 size_t token_click_size(size_t target_len, bool shared);
+/* The longest target whose click takes no more than `octets`; 0 where none does. */
+size_t token_click_room(size_t octets, bool shared);
 
 /* Why a token is not ours; a reader of the open web is told none of it. */
 enum token_fault {

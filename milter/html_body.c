@@ -366,6 +366,11 @@ static bool end_heading(struct html_tree *t, const struct html_tag_token *token)
 	return false;
 }
 
+static bool end_formatting(struct html_tree *t, const struct html_tag_token *token) {
+	html_stack_adopt(&t->stack, token->tag);
+	return false;
+}
+
 /* In table scope: objects that are open within it close with it. */
 static bool end_object(struct html_tree *t, const struct html_tag_token *token) {
 	if (!html_stack_in_scope(&t->stack, token->tag, HTML_SCOPE_TABLE))
@@ -396,14 +401,6 @@ static bool end_other(struct html_tree *t, const struct html_tag_token *token) {
 		if (html_element_is_special(&s->open[i]))
 			return false;
 	}
-	return false;
-}
-
-/* One that isn't in the list (Noah's Ark) closes like others. */
-static bool end_formatting(struct html_tree *t, const struct html_tag_token *token) {
-	if (html_formatting_last(&t->stack, token->tag) == 0)
-		return end_other(t, token);
-	html_stack_adopt(&t->stack, token->tag);
 	return false;
 }
 

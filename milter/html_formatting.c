@@ -117,8 +117,8 @@ void html_formatting_reconstruct(struct html_stack *s) {
 	}
 }
 
-/* The topmost special element below which all are within the formatting element
- * at `from`: the nearest one above it on the stack; 0 where there is none. */
+/* The furthest block: the special element that was opened next after the
+ * formatting element at `from`; 0 where there is none. */
 static size_t furthest_block(const struct html_stack *s, size_t from) {
 	size_t i;
 
@@ -204,6 +204,11 @@ static bool adopt_once(struct html_stack *s, enum html_tag subject) {
 void html_stack_adopt(struct html_stack *s, enum html_tag subject) {
 	int round;
 
+	/* One that the list has lost (Noah's Ark) just closes. */
+	if (html_stack_top_is(s, subject) && find(s, html_stack_top(s)->id) < 0) {
+		html_stack_pop(s);
+		return;
+	}
 	for (round = 0; round < 8 && !s->overflow; round++)
 		if (!adopt_once(s, subject))
 			return;

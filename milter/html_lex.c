@@ -78,32 +78,37 @@ static size_t lex_value(const struct html_input *in, size_t at, struct attribute
 }
 
 /*
- * The next attribute from *at on (13.2.5.32 to 13.2.5.40).  1: there is one; 0:
- * the tag ended, *at is behind its `>`; -1: the input ended.
+ * The next attribute from *at_r on (13.2.5.32 to 13.2.5.40).  1: there is one; 0:
+ * the tag ended, *at_r is behind its `>`; -1: the input ended.
  */
-static inline int next_attribute(const struct html_input *in, size_t *at, struct attribute *attribute_r,
+static inline int next_attribute(const struct html_input *in, size_t *at_r, struct attribute *attribute_r,
                                  bool *self_closing_r) {
-	size_t end;
+	size_t at = *at_r, end;
 
-	for (;; ++*at) {
-		*at = skip_blanks(in, *at);
-		if (*at >= in->n)
+	for (;; at++) {
+		at = skip_blanks(in, at);
+		if (at >= in->n)
 			return -1;
-		if (in->mask[*at] == '>') {
-			++*at;
+		if (in->mask[at] == '>') {
+			*at_r = at + 1;
 			return 0;
 		}
-		if (in->mask[*at] != '/')
+		if (in->mask[at] != '/')
 			break;
-		*self_closing_r = *at + 1 < in->n && in->mask[*at + 1] == '>';
+		*self_closing_r = at + 1 < in->n && in->mask[at + 1] == '>';
 	}
 	/* A name's first character is part of it even if it is `=`. */
-	end = skip_to(in, *at + 1, NAME_END);
-	*attribute_r = (struct attribute){.name_at = *at, .name_len = end - *at, .value_at = end};
-	*at = skip_blanks(in, end);
-	if (*at < in->n && in->mask[*at] == '=')
-		*at = lex_value(in, *at + 1, attribute_r);
-	return *at > in->n ? -1 : 1;
+	end = skip_to(in, at + 1, NAME_END);
+	attribute_r->name_at = at;
+	attribute_r->name_len = end - at;
+	attribute_r->value_at = end;
+	attribute_r->value_len = 0;
+	attribute_r->quote = 0;
+	at = skip_blanks(in, end);
+	if (at < in->n && in->mask[at] == '=')
+		at = lex_value(in, at + 1, attribute_r);
+	*at_r = at;
+	return at > in->n ? -1 : 1;
 }
 
 static struct span name_of(const struct html_input *in, const struct attribute *attribute) {

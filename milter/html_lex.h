@@ -31,7 +31,11 @@ static inline bool html_is_blank(char c) {
 
 /* The first byte of [at, end) that is no blank, or end. */
 static inline size_t html_skip_blanks(const char *mask, size_t at, size_t end) {
-	/* Indentation comes in runs. */
+	/* Mostly there is one or none; but indentation comes in runs. */
+	if (at < end && mask[at] == ' ')
+		at++;
+	if (at < end && (unsigned char)mask[at] > ' ')
+		return at;
 	while (at + 8 <= end && memcmp(mask + at, "        ", 8) == 0)
 		at += 8;
 	while (at < end && html_is_blank(mask[at]))

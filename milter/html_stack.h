@@ -60,7 +60,7 @@ bool html_stack_top_is(const struct html_stack *s, enum html_tag tag);
 bool html_stack_top_has(const struct html_stack *s, unsigned properties);
 /* Pops up to and with the topmost HTML element `tag`. */
 void html_stack_pop_until(struct html_stack *s, enum html_tag tag);
-/* Pops until the current element is one of two (or the root). */
+/* Pops until the current element is one of these, a template or the root. */
 void html_stack_clear_to(struct html_stack *s, enum html_tag one, enum html_tag other, enum html_tag third);
 bool html_stack_in_scope(const struct html_stack *s, enum html_tag tag, enum html_scope scope);
 /* Is an HTML element with one of these properties in scope? */

@@ -136,8 +136,16 @@ static bool matches_any(const struct strings *patterns, struct span url) {
 }
 
 static bool has_template(struct span url) {
-	return span_find(url, SPAN("{{")) >= 0 || span_find(url, SPAN("}}")) >= 0 || span_find(url, SPAN("%%")) >= 0 ||
-	       span_find(url, SPAN("*|")) >= 0 || span_find(url, SPAN("|*")) >= 0;
+	size_t i;
+
+	for (i = 0; i + 1 < url.len; i++) {
+		char c = url.at[i], next = url.at[i + 1];
+
+		if ((c == next && (c == '{' || c == '}' || c == '%')) || (c == '*' && next == '|') ||
+		    (c == '|' && next == '*'))
+			return true;
+	}
+	return false;
 }
 
 static bool is_ascii(struct span s) {

@@ -43,10 +43,20 @@ static void on_signal(int number) {
 }
 
 /*
- * libmilter has a thread that takes SIGHUP for an order to stop.  A signal to
- * the process goes to the first thread where that does not block it, so the
- * main thread never does, and libmilter runs in another.
+ * libmilter has a thread that takes SIGHUP, SIGTERM and SIGINT by sigwait(3) for an
+ * order to stop.  The kernel prefers the main thread only while that has no other
+ * signal to handle, so a SIGHUP close behind a SIGUSR1 would end libmilter and
+ * leave the process deaf.  This stands before the C library's sigwait(), which
+ * nothing else here uses: that thread takes no signal at all.
  */
+int sigwait(const sigset_t *set, int *number_r) {
+	(void)set;
+	(void)number_r;
+	for (;;)
+		pause();
+}
+
+/* All of them come to the main thread, the only one that does not block them. */
 static int catch_signals(void) {
 	static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -214,7 +224,12 @@ static void serve(struct milter *milter, const struct options *options, int sign
 }
 
 static void *run_sessions(void *unused) {
+	sigset_t all;
+
 	(void)unused;
+	/* Its threads inherit this. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	session_run();
 	return NULL;
 }
@@ -264,7 +279,7 @@ int main(int argc, char **argv) {
 		fprintf(stderr, "todoku-milter: %s: %s\n", world->conf->milter.listen, reason);
 		return EX_OSERR;
 	}
-	if (pthread_create(&thread, NULL, run_sessions, NULL) != 0)
+	if (pthread_create(&thread, NULL, run_sessions, NULL) != 0 || pthread_detach(thread) != 0)
 		return EX_OSERR;
 	log_line(CONF_LOG_INFO, "ready", "listen", world->conf->milter.listen, NULL);
 	serve(&milter, &options, signals);

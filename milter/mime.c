@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "milter/mime_condense.h"
+
 #define FAULTS_MAX 256 /* offsets of faulty header fields that are remembered */
 
 /* What the parser complained of while it read. */
@@ -292,32 +294,79 @@ static size_t header_end(struct span entity) {
 	return found < 0 ? entity.len : (size_t)found + 4;
 }
 
+/* A body that is one leaf need not be searched for boundaries: the header alone,
+ * read for itself, tells.  False where it is not one. */
+static bool map_lone_leaf(struct walk *walk, GMimeParserOptions *options) {
+	size_t body_at = header_end(walk->entity);
+	GMimeObject *object = parse(span_make(walk->entity.at, body_at), options);
+	bool lone = object != NULL && GMIME_IS_PART(object);
+
+	walk->faults->structure = NULL;
+	if (lone)
+		map_leaf(walk, (GMimePart *)object, span_from(walk->entity, body_at), false, 0);
+	else
+		*walk->faults = (struct faults){0};
+	if (object != NULL)
+		g_object_unref(object);
+	return lone;
+}
+
+static void restore_places(struct mime_map *map, const struct condensed *condensed) {
+	size_t i;
+
+	for (i = 0; i < map->count; i++) {
+		struct mime_part *part = &map->parts[i];
+		size_t end = condensed_original(condensed, part->body_at + part->body_len);
+
+		part->body_at = condensed_original(condensed, part->body_at);
+		part->body_len = end - part->body_at;
+		part->encoding_at = condensed_original(condensed, part->encoding_at);
+	}
+}
+
+/* False where it is one leaf after all. */
+static bool map_structure(struct walk *walk, GMimeParserOptions *options) {
+	struct span entity = walk->entity;
+	struct condensed condensed;
+	GMimeObject *object;
+	bool lone;
+
+	if (mime_condense(entity, &condensed) != 0) {
+		walk->out_of_memory = true;
+		return true;
+	}
+	walk->entity = condensed.text;
+	object = walk->entity.len > G_MAXUINT ? NULL : parse(walk->entity, options);
+	lone = object != NULL && GMIME_IS_PART(object);
+	if (object == NULL) {
+		walk->faults->structure = "no structure";
+	} else if (lone) {
+		*walk->faults = (struct faults){0};
+	} else {
+		map_object(walk, object, false, 0);
+		restore_places(walk->map, &condensed);
+	}
+	if (object != NULL)
+		g_object_unref(object);
+	walk->entity = entity;
+	condensed_free(&condensed);
+	return !lone;
+}
+
+/* Most headers that mention one are that of a multipart, and are read once only. */
+static bool mentions_multipart(struct span entity) {
+	return span_find_nocase(span_make(entity.at, header_end(entity)), SPAN("multipart")) >= 0;
+}
+
 int mime_map(struct span entity, struct mime_map *map_r) {
 	GMimeParserOptions *options = g_mime_parser_options_new();
 	struct faults faults = {0};
 	struct walk walk = {.entity = entity, .faults = &faults, .map = map_r};
-	size_t body_at = header_end(entity);
-	GMimeObject *object;
 
 	*map_r = (struct mime_map){0};
 	g_mime_parser_options_set_warning_callback(options, note_fault, &faults);
-	/* The header alone tells whether there is a structure to look for: a body
-	 * that is one leaf need not be searched for boundaries. */
-	object = parse(span_make(entity.at, body_at), options);
-	if (object != NULL && GMIME_IS_PART(object)) {
-		faults.structure = NULL;
-		map_leaf(&walk, (GMimePart *)object, span_from(entity, body_at), false, 0);
-	} else if (object != NULL) {
-		g_object_unref(object);
-		faults = (struct faults){0};
-		object = entity.len > G_MAXUINT ? NULL : parse(entity, options);
-		if (object != NULL)
-			map_object(&walk, object, false, 0);
-	}
-	if (object != NULL)
-		g_object_unref(object);
-	else
-		faults.structure = "no structure";
+	if ((mentions_multipart(entity) || !map_lone_leaf(&walk, options)) && !map_structure(&walk, options))
+		(void)map_lone_leaf(&walk, options);
 	g_mime_parser_options_free(options);
 	map_r->malformed = faults.structure;
 	if (walk.out_of_memory)

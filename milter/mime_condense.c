@@ -19,22 +19,23 @@ static bool is_empty_line(struct span line) {
 
 /* Leaves out [from, to); what is before it, from `*kept` on, stays. */
 static void leave_out(struct condensed *c, struct span entity, size_t *kept, size_t from, size_t to) {
-	if (to < from + GAP_LEAST || c->gap_count == GAPS_MAX)
+	if (to < from || to - from < GAP_LEAST || c->gap_count == GAPS_MAX)
 		return;
 	buf_add(&c->room, entity.at + *kept, from - *kept);
 	c->gaps[c->gap_count++] = (struct condensed_gap){c->room.len, to};
 	*kept = to;
 }
 
+/* `run`: behind the first line of those that no header can be among; `last`: the
+ * start of the last two. */
 static void condense(struct span entity, struct condensed *c) {
+	size_t kept = 0, run = NOWHERE, last = 0, line = 0, at, next;
 	bool header = true;
-	size_t kept = 0, last = 0, at, next;
-	size_t run = NOWHERE; /* behind the first line that may be left out but for its being the first */
 
-	for (at = 0; at < entity.len; last = at, at = next) {
+	for (at = 0; at < entity.len; last = line, line = at, at = next) {
 		next = next_line(entity, at);
 		if (entity.at[at] == '-' && next > at + 1 && entity.at[at + 1] == '-') {
-			if (run != NOWHERE && run < last)
+			if (run != NOWHERE)
 				leave_out(c, entity, &kept, run, last);
 			header = true;
 			run = NOWHERE;
@@ -44,7 +45,7 @@ static void condense(struct span entity, struct condensed *c) {
 			run = next;
 		}
 	}
-	if (run != NOWHERE && run < last)
+	if (run != NOWHERE)
 		leave_out(c, entity, &kept, run, last);
 	buf_add(&c->room, entity.at + kept, entity.len - kept);
 }

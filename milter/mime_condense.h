@@ -4,8 +4,9 @@
  *
  * Only a line that begins with "--" can be a boundary (RFC 2046 5.1.1), and a
  * header follows only such a line.  Of the lines between an empty line and the
- * next line with dashes, the first and the last stay, so that a part's start and
- * end do, and those between are left out.
+ * next line with dashes, the first and the last two stay, so that a part's start
+ * and end do (to GMime a line end may be longer than it is), and those between are
+ * left out.
  */
 #ifndef MILTER_MIME_CONDENSE_H
 #define MILTER_MIME_CONDENSE_H
@@ -20,7 +21,7 @@ struct condensed {
 	struct condensed_gap {
 		size_t at;
 		size_t original;
-	} *gaps;
+	} * gaps;
 	size_t gap_count;
 };
 

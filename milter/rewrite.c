@@ -367,10 +367,9 @@ int rewrite_body(struct message *m, const struct rewrite_rules *rules, struct re
 	        .unsubscribe_uri = rules->unsubscribe_uri,
 	        .no_track = &rules->list->no_track,
 	};
-	/* The longest target whose link still fits. */
-	while (strlen(rules->base_url) + 3 + token_click_size(rw.links.target_max + 1, rules->token.shared) <=
-	       TOKEN_URL_MAX)
-		rw.links.target_max++;
+	/* The longest target whose link, BASE_URL/c/TOKEN, still fits. */
+	if (rw.links.base_url.len + 3 < TOKEN_URL_MAX)
+		rw.links.target_max = token_click_room(TOKEN_URL_MAX - 3 - rw.links.base_url.len, rules->token.shared);
 	buf_init(&rw.url, TOKEN_URL_MAX + 64);
 	buf_init(&rw.target, TOKEN_URL_MAX + 64);
 	if (mime_map(buf_span(&m->entity), &rw.map) != 0)

@@ -229,21 +229,27 @@ static int apply_fields(SMFICTX *ctx, struct message *m, bool control_only) {
 	return m->failed ? -1 : 0;
 }
 
+/* Each call is a packet that Postfix waits for and takes up by itself: as few as
+ * hold the body. */
 static int apply_body(SMFICTX *ctx, const struct message *m) {
-	size_t i;
+	unsigned char chunk[BODY_CHUNK];
+	size_t used = 0, i;
 
 	for (i = 0; i < m->piece_count; i++) {
 		struct span piece = message_piece(m, i);
 
 		while (piece.len > 0) {
-			size_t len = piece.len < BODY_CHUNK ? piece.len : BODY_CHUNK;
+			size_t len = piece.len < BODY_CHUNK - used ? piece.len : BODY_CHUNK - used;
 
-			if (smfi_replacebody(ctx, (unsigned char *)(uintptr_t)piece.at, (int)len) != MI_SUCCESS)
-				return -1;
+			memcpy(chunk + used, piece.at, len);
+			used += len;
 			piece = span_from(piece, len);
+			if (used == BODY_CHUNK && smfi_replacebody(ctx, chunk, BODY_CHUNK) != MI_SUCCESS)
+				return -1;
+			used %= BODY_CHUNK;
 		}
 	}
-	return 0;
+	return used == 0 || smfi_replacebody(ctx, chunk, (int)used) == MI_SUCCESS ? 0 : -1;
 }
 
 /* The return path, and that failures are reported to it whatever the client's
@@ -342,8 +348,11 @@ static sfsistat finish(SMFICTX *ctx, struct session *s) {
 	atomic_fetch_add(&the_milter->totals.rewrite, treated.cost.rewrite);
 	atomic_fetch_add(&the_milter->totals.sign, treated.cost.sign);
 	atomic_fetch_add(&the_milter->totals.verify, treated.cost.verify);
-	if (treated.verdict == TREAT_TEMPFAIL) {
-		result = treated.shadow ? let_pass(ctx, s) : give_up(ctx, s, treated.reason);
+	if (treated.verdict == TREAT_TEMPFAIL && treated.shadow) {
+		log_line(CONF_LOG_WARNING, "would_tempfail", "queue_id", s->queue_id, "reason", treated.reason, NULL);
+		result = let_pass(ctx, s);
+	} else if (treated.verdict == TREAT_TEMPFAIL) {
+		result = give_up(ctx, s, treated.reason);
 	} else if (treated.shadow) {
 		log_treated(s, &treated, "would_treat");
 		result = let_pass(ctx, s);

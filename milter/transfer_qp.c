@@ -19,20 +19,16 @@ static char *decode_line(const char *at, const char *end, char *to, bool *soft_r
 
 		memcpy(to, at, run);
 		to += run;
-		for (at += run; at < end && *at == '='; at += 3) {
-			unsigned high, low;
+		for (at += run; end - at >= 3 && *at == '='; at += 3) {
+			unsigned high = hex_digit[(unsigned char)at[1]], low = hex_digit[(unsigned char)at[2]];
 
-			if (end - at == 1) {
-				*soft_r = true;
-				return to;
-			}
-			if (end - at < 3)
-				return NULL;
-			high = hex_digit[(unsigned char)at[1]];
-			low = hex_digit[(unsigned char)at[2]];
 			if (high == 0 || low == 0)
 				return NULL;
 			*to++ = (char)((high - 1) << 4 | (low - 1));
+		}
+		if (at < end && end - at < 3 && *at == '=') {
+			*soft_r = end - at == 1;
+			return *soft_r ? to : NULL;
 		}
 	}
 	return to;

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "milter/mime.h"
+#include "milter/mime_condense.h"
 
 #define CRLF "\r\n"
 #define MIXED "Content-Type: multipart/mixed; boundary=b" CRLF CRLF "--b" CRLF
@@ -199,11 +200,91 @@ static void test_bounds(void **state) {
 	buf_free(&b);
 }
 
+/* Lines that look like anything but a boundary, and are many. */
+static void add_lines(struct buf *b, const char *line_end) {
+	int i;
+
+	for (i = 0; i < 100; i++)
+		buf_printf(b, "Content-Type: text/html; line=%d -- not a header, nor a boundary%s", i, line_end);
+}
+
+/* Whether read whole or condensed, parts begin and end where they do. */
+static void test_long_parts(void **state) {
+	static const char *const line_ends[] = {CRLF, "\n"};
+	size_t e, i;
+
+	(void)state;
+	for (e = 0; e < 2; e++) {
+		const char *nl = line_ends[e];
+		struct span want[3];
+		struct mime_map map;
+		struct buf b;
+
+		buf_init(&b, 1U << 20);
+		buf_printf(&b, "Content-Type: multipart/mixed; boundary=b%s%s", nl, nl);
+		add_lines(&b, nl);
+		for (i = 0; i < 3; i++) {
+			buf_printf(&b, "--b%sContent-Type: text/plain%s%s", nl, nl, nl);
+			want[i].len = b.len;
+			add_lines(&b, nl);
+			if (i == 1)
+				buf_printf(&b, "--c%s%s", nl, nl);
+			if (i != 0)
+				add_lines(&b, nl);
+			want[i].len = b.len - want[i].len;
+			buf_add_text(&b, nl);
+		}
+		buf_printf(&b, "--b--%s", nl);
+		add_lines(&b, nl);
+		assert_int_equal(mime_map(buf_span(&b), &map), 0);
+		assert_null(map.malformed);
+		assert_int_equal(map.count, 3);
+		for (i = 0; i < 3; i++) {
+			struct span body = span_make(b.at + map.parts[i].body_at, map.parts[i].body_len);
+
+			assert_int_equal(body.len, want[i].len);
+			assert_true(span_starts(body, SPAN("Content-Type: text/html; line=0 ")));
+			assert_true(span_starts(span_from(buf_span(&b), map.parts[i].encoding_at), span_of(nl)));
+		}
+		mime_map_free(&map);
+		buf_free(&b);
+	}
+}
+
+/* Each octet that stays is known to be where it was; messages within stay whole. */
+static void test_condensed(void **state) {
+	static const struct {
+		const char *type;
+		bool shorter;
+	} cases[] = {{"text/plain", true}, {"message/rfc822", false}, {"MESSAGE/rfc822", false}};
+	struct condensed condensed;
+	struct buf b;
+	size_t i, at;
+
+	(void)state;
+	buf_init(&b, 1U << 20);
+	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+		buf_reset(&b);
+		buf_printf(&b, MIXED "Content-Type: %s" CRLF CRLF, cases[i].type);
+		add_lines(&b, CRLF);
+		buf_add_text(&b, CRLF "--b" CRLF CRLF);
+		add_lines(&b, CRLF);
+		buf_add_text(&b, "--b--" CRLF);
+		assert_int_equal(mime_condense(buf_span(&b), &condensed), 0);
+		assert_int_equal(condensed.text.len < 1000, cases[i].shorter);
+		assert_true(cases[i].shorter || condensed.text.len == b.len);
+		for (at = 0; at < condensed.text.len; at++)
+			assert_int_equal(condensed.text.at[at], b.at[condensed_original(&condensed, at)]);
+		assert_int_equal(condensed_original(&condensed, condensed.text.len), b.len);
+		condensed_free(&condensed);
+	}
+	buf_free(&b);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_rows),
-	        cmocka_unit_test(test_encoding_field),
-	        cmocka_unit_test(test_bounds),
+	        cmocka_unit_test(test_rows),      cmocka_unit_test(test_encoding_field), cmocka_unit_test(test_bounds),
+	        cmocka_unit_test(test_condensed), cmocka_unit_test(test_long_parts),
 	};
 
 	mime_init();

@@ -155,6 +155,19 @@ static void test_local_parts_fit(void **state) {
 }
 
 /* B10: what the size says is what comes, up to the largest token. */
+/* The longest target that fits, by the definition. */
+static void test_click_room(void **state) {
+	size_t octets, unnamed, want;
+
+	(void)state;
+	for (unnamed = 0; unnamed < 2; unnamed++)
+		for (want = 0, octets = 0; octets <= 2000; octets++) {
+			while (token_click_size(want + 1, unnamed != 0) <= octets)
+				want++;
+			assert_int_equal(token_click_room(octets, unnamed != 0), want);
+		}
+}
+
 static void test_click_sizes(void **state) {
 	static const size_t cases[] = {1, 2, 3, 60, 1400, TOKEN_BYTES_MAX - 40};
 	static char target[TOKEN_BYTES_MAX];
@@ -436,6 +449,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	        WITH_RING(test_layout),
 	        WITH_RING(test_local_parts_fit),
+	        cmocka_unit_test(test_click_room),
 	        WITH_RING(test_click_sizes),
 	        WITH_RING(test_faults),
 	        WITH_RING(test_too_long),
