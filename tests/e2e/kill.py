@@ -148,7 +148,7 @@ def queue_is_empty(box, sink, count):
 
 
 def deferrals(box):
-    return len(re.findall(r"status=deferred|milter-reject|451 4\.\d\.\d", box.log("postfix")))
+    return len(re.findall(r"(?m)^.*(?:status=deferred|milter-reject)", box.log("postfix")))
 
 
 def half_done(copy, envelope, numbers, campaign):
