@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "milter/mime_cache.h"
 #include "milter/mime_condense.h"
 
 #define FAULTS_MAX 256 /* offsets of faulty header fields that are remembered */
@@ -324,33 +325,45 @@ static void restore_places(struct mime_map *map, const struct condensed *condens
 	}
 }
 
+/* What GMime makes of the lines; false where it is one leaf after all. */
+static bool parse_structure(struct walk *walk, GMimeParserOptions *options) {
+	GMimeObject *object = walk->entity.len > G_MAXUINT ? NULL : parse(walk->entity, options);
+	bool lone = object != NULL && GMIME_IS_PART(object);
+
+	if (object == NULL)
+		walk->faults->structure = "no structure";
+	else if (lone)
+		*walk->faults = (struct faults){0};
+	else
+		map_object(walk, object, false, 0);
+	walk->map->malformed = walk->faults->structure;
+	if (object != NULL)
+		g_object_unref(object);
+	return !lone;
+}
+
 /* False where it is one leaf after all. */
-static bool map_structure(struct walk *walk, GMimeParserOptions *options) {
+static bool map_structure(struct walk *walk, GMimeParserOptions *options, struct mime_cache *cache) {
 	struct span entity = walk->entity;
 	struct condensed condensed;
-	GMimeObject *object;
-	bool lone;
+	bool mapped = true;
 
 	if (mime_condense(entity, &condensed) != 0) {
 		walk->out_of_memory = true;
 		return true;
 	}
-	walk->entity = condensed.text;
-	object = walk->entity.len > G_MAXUINT ? NULL : parse(walk->entity, options);
-	lone = object != NULL && GMIME_IS_PART(object);
-	if (object == NULL) {
-		walk->faults->structure = "no structure";
-	} else if (lone) {
-		*walk->faults = (struct faults){0};
-	} else {
-		map_object(walk, object, false, 0);
-		restore_places(walk->map, &condensed);
+	if (!mime_cache_find(cache, condensed.text, walk->map)) {
+		walk->entity = condensed.text;
+		mapped = parse_structure(walk, options);
+		walk->entity = entity;
+		if (mapped && !walk->out_of_memory)
+			mime_cache_add(cache, condensed.text, walk->map);
 	}
-	if (object != NULL)
-		g_object_unref(object);
-	walk->entity = entity;
+	walk->faults->structure = walk->map->malformed;
+	if (mapped)
+		restore_places(walk->map, &condensed);
 	condensed_free(&condensed);
-	return !lone;
+	return mapped;
 }
 
 /* Most headers that mention one are that of a multipart, and are read once only. */
@@ -358,14 +371,14 @@ static bool mentions_multipart(struct span entity) {
 	return span_find_nocase(span_make(entity.at, header_end(entity)), SPAN("multipart")) >= 0;
 }
 
-int mime_map(struct span entity, struct mime_map *map_r) {
+int mime_map(struct mime_cache *cache, struct span entity, struct mime_map *map_r) {
 	GMimeParserOptions *options = g_mime_parser_options_new();
 	struct faults faults = {0};
 	struct walk walk = {.entity = entity, .faults = &faults, .map = map_r};
 
 	*map_r = (struct mime_map){0};
 	g_mime_parser_options_set_warning_callback(options, note_fault, &faults);
-	if ((mentions_multipart(entity) || !map_lone_leaf(&walk, options)) && !map_structure(&walk, options))
+	if ((mentions_multipart(entity) || !map_lone_leaf(&walk, options)) && !map_structure(&walk, options, cache))
 		(void)map_lone_leaf(&walk, options);
 	g_mime_parser_options_free(options);
 	map_r->malformed = faults.structure;

@@ -53,12 +53,15 @@ struct mime_map {
 
 void mime_init(void);
 
+struct mime_cache;
+
 /*
  * Maps `entity`: the message's Content-* and MIME-Version fields (at least), an
  * empty line, and the body, with CRLF line ends.  Offsets are into it.
+ * `cache` (mime_cache.h) knows messages mapped before; it may be NULL.
  * 0, or -1 when out of memory.
  */
-int mime_map(struct span entity, struct mime_map *map_r);
+int mime_map(struct mime_cache *cache, struct span entity, struct mime_map *map_r);
 void mime_map_free(struct mime_map *map);
 
 #endif

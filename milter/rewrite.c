@@ -159,6 +159,7 @@ static void edit_html_links(struct rewrite *rw, struct work *work) {
 
 	for (i = 0; i < scan->count; i++) {
 		const struct html_link *link = &scan->links[i];
+		struct span raw = span_make(work->body.text.at + link->value_at, link->value_len);
 		struct links_candidate candidate = {
 		        .url = span_make(scan->decoded.at + link->url_at, link->url_len),
 		        .utf8 = utf8,
@@ -167,7 +168,11 @@ static void edit_html_links(struct rewrite *rw, struct work *work) {
 		        .text = span_make(scan->decoded.at + link->text_at, link->text_len),
 		};
 
-		edit_link(rw, work, &candidate, link->value_at, link->value_len);
+		/* A NUL, which HTML makes U+FFFD, is no part of a URL anybody meant. */
+		if (span_find_byte(raw, '\0') >= 0)
+			rw->result->left[LINKS_CONTROL]++;
+		else
+			edit_link(rw, work, &candidate, link->value_at, link->value_len);
 	}
 }
 
@@ -372,7 +377,7 @@ int rewrite_body(struct message *m, const struct rewrite_rules *rules, struct re
 		rw.links.target_max = token_click_room(TOKEN_URL_MAX - 3 - rw.links.base_url.len, rules->token.shared);
 	buf_init(&rw.url, TOKEN_URL_MAX + 64);
 	buf_init(&rw.target, TOKEN_URL_MAX + 64);
-	if (mime_map(buf_span(&m->entity), &rw.map) != 0)
+	if (mime_map(rules->maps, buf_span(&m->entity), &rw.map) != 0)
 		rw.failed = true;
 	else if (rw.map.malformed != NULL)
 		result_r->untouched = rw.map.malformed;

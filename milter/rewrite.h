@@ -13,8 +13,11 @@
 
 #define REWRITE_PLACEHOLDER "{{unsubscribe_url}}"
 
+struct mime_cache;
+
 struct rewrite_rules {
 	const struct keyring *ring;
+	struct mime_cache *maps; /* of messages seen before; may be NULL */
 	const struct conf_list *list;
 	const char *base_url;
 	struct span from_domain;

@@ -189,6 +189,7 @@ static int treat_list(struct treat *t) {
 	};
 	struct rewrite_rules body = {
 	        .ring = t->world->ring,
+	        .maps = t->world->maps,
 	        .list = list,
 	        .base_url = conf->webd.base_url,
 	        .from_domain = headers.from_domain,

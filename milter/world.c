@@ -40,8 +40,9 @@ struct world *world_load(const char *conf_file, struct buf *errors) {
 		buf_printf(errors, "libopendkim: %s\n", err.text);
 	world->keys = dkimset_load(world->conf, errors);
 	world->hostname = find_hostname(world->conf);
+	world->maps = mime_cache_new();
 	if (world->ring == NULL || world->zone == NULL || world->verifier == NULL || world->keys == NULL ||
-	    world->hostname == NULL)
+	    world->hostname == NULL || world->maps == NULL)
 		world_free(&world);
 	return world;
 }
@@ -54,6 +55,7 @@ void world_free(struct world **world) {
 		return;
 	dkimset_free(&w->keys);
 	free(w->hostname);
+	mime_cache_free(&w->maps);
 	dkim_verifier_free(&w->verifier);
 	zone_free(&w->zone);
 	keyring_free(&w->ring);

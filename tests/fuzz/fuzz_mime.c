@@ -1,12 +1,12 @@
 /*
  * The MIME map: what it says lies where it says, in order, and within bounds; and
- * it is the same whether GMime saw the whole message or only the lines that can
- * be structure.
+ * it is the same whether GMime saw the whole message, only the lines that can be
+ * structure, or nothing since the lines were seen before.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "milter/mime.h"
+#include "milter/mime_cache.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,8 +31,9 @@ static void check_places(struct span entity, const struct mime_map *map) {
 	}
 }
 
-static void check_same(const struct mime_map *map, const struct mime_map *whole) {
-	size_t i, shift = sizeof WHOLE - 1;
+/* The same parts, `shift` octets further on. */
+static void check_same(const struct mime_map *map, const struct mime_map *whole, size_t shift) {
+	size_t i;
 
 	if ((map->malformed == NULL) != (whole->malformed == NULL))
 		abort();
@@ -80,22 +81,29 @@ static bool is_our_header(struct span entity) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct span entity = span_make((const char *)data, size);
-	struct mime_map map, whole;
+	static struct mime_cache *cache;
+	struct mime_map map, whole, cached;
 	struct buf noted;
 	static int ready;
 
 	if (!ready) {
 		mime_init();
+		cache = mime_cache_new();
 		ready = 1;
 	}
 	buf_init(&noted, size + sizeof WHOLE);
 	buf_add_text(&noted, WHOLE);
 	buf_add_span(&noted, entity);
-	if (mime_map(entity, &map) == 0 && mime_map(buf_span(&noted), &whole) == 0) {
+	if (mime_map(NULL, entity, &map) == 0 && mime_map(NULL, buf_span(&noted), &whole) == 0) {
 		if (map.malformed == NULL)
 			check_places(entity, &map);
 		if (is_our_header(entity))
-			check_same(&map, &whole);
+			check_same(&map, &whole, sizeof WHOLE - 1);
+	}
+	/* Seen before or not, a message's map is its own. */
+	if (mime_map(cache, entity, &cached) == 0) {
+		check_same(&map, &cached, 0);
+		mime_map_free(&cached);
 	}
 	mime_map_free(&map);
 	mime_map_free(&whole);

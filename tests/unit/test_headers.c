@@ -16,6 +16,10 @@ static const char *const one[] = {"reader@example.net", NULL};
 	"From: News <news@example.com>\nTo: reader@example.net\nSubject: x\nMessage-ID: <1@example.com>\n"             \
 	"Date: Sun, 22 Nov 2026 00:00:00 +0000\nMIME-Version: 1.0\nContent-Type: text/plain\n"
 
+#define TEN "a234567.b."
+#define LONG_ID                                                                                                        \
+	"<" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN ">"
+
 struct setting {
 	struct fixture keep;
 	struct fixture replace;
@@ -137,6 +141,7 @@ static void test_application_fields(void **state) {
 	} rows[] = {
 	        {"List-Id: Ours <a.example.com>\n", false, "List-Id", "Ours <a.example.com>"},
 	        {"List-Id: <a.example.com>\nList-Id: <b.example.com>\n", false, "List-Id", "<a.example.com>"},
+	        {"List-Id: " LONG_ID "\n", false, "List-Id", "<news.example.com>"}, /* H4: 255 octets */
 	        {"List-Id: <a.example.com>\n", true, "List-Id", "<news.example.com>"},
 	        {"Feedback-ID: a:b:c:senderid\n", false, "Feedback-ID", "a:b:c:senderid"},
 	        {"Feedback-ID: a:b:c:senderid\n", true, "Feedback-ID", "~:news:main:examplecom"},
@@ -169,6 +174,7 @@ static void test_application_fields(void **state) {
 	};
 	size_t i;
 
+	assert_int_equal(sizeof LONG_ID - 1, 262);
 	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct fixture *f = rows[i].replace ? &setting->replace : &setting->keep;
 		char text[2048], *got, *second;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "milter/mime.h"
+#include "milter/mime_cache.h"
 #include "milter/mime_condense.h"
 
 #define CRLF "\r\n"
@@ -129,7 +129,7 @@ static void test_rows(void **state) {
 		struct span entity = span_of(row->entity);
 		struct mime_map map;
 
-		assert_int_equal(mime_map(entity, &map), 0);
+		assert_int_equal(mime_map(NULL, entity, &map), 0);
 		if ((map.malformed != NULL) != row->malformed)
 			fail_msg("%s: malformed is \"%s\"", row->name, map.malformed == NULL ? "" : map.malformed);
 		if (!row->malformed && map.count != row->count)
@@ -155,13 +155,13 @@ static void test_encoding_field(void **state) {
 	struct mime_map map;
 
 	(void)state;
-	assert_int_equal(mime_map(span_of(with), &map), 0);
+	assert_int_equal(mime_map(NULL, span_of(with), &map), 0);
 	assert_int_equal(map.parts[0].encoding, TRANSFER_8BIT);
 	assert_memory_equal(with + map.parts[0].encoding_at, "Content-Transfer-Encoding:\r\n 8bit\r\n",
 	                    map.parts[0].encoding_len);
 	assert_int_equal(map.parts[0].encoding_len, 35);
 	mime_map_free(&map);
-	assert_int_equal(mime_map(span_of(without), &map), 0);
+	assert_int_equal(mime_map(NULL, span_of(without), &map), 0);
 	assert_int_equal(map.parts[0].encoding_len, 0);
 	assert_memory_equal(without + map.parts[0].encoding_at, "\r\nx", 3);
 	mime_map_free(&map);
@@ -179,7 +179,7 @@ static void test_bounds(void **state) {
 	for (i = 0; i < 1000; i++)
 		buf_add_text(&b, "--b" CRLF "Content-Type: text/html" CRLF CRLF "x" CRLF);
 	buf_add_text(&b, "--b--" CRLF);
-	assert_int_equal(mime_map(buf_span(&b), &map), 0);
+	assert_int_equal(mime_map(NULL, buf_span(&b), &map), 0);
 	assert_null(map.malformed);
 	assert_int_equal(map.count, 1000);
 	assert_int_equal(map.parts[999].keep, MIME_CHANGEABLE);
@@ -191,7 +191,7 @@ static void test_bounds(void **state) {
 	buf_add_text(&b, "Content-Type: text/html" CRLF CRLF "deep" CRLF);
 	for (i = 200; i-- > 0;)
 		buf_printf(&b, "--b%zu--" CRLF, i);
-	assert_int_equal(mime_map(buf_span(&b), &map), 0);
+	assert_int_equal(mime_map(NULL, buf_span(&b), &map), 0);
 	if (map.malformed == NULL) {
 		assert_int_equal(map.count, 1);
 		assert_int_equal(map.parts[0].keep, MIME_KEEP_DEEP);
@@ -236,7 +236,7 @@ static void test_long_parts(void **state) {
 		}
 		buf_printf(&b, "--b--%s", nl);
 		add_lines(&b, nl);
-		assert_int_equal(mime_map(buf_span(&b), &map), 0);
+		assert_int_equal(mime_map(NULL, buf_span(&b), &map), 0);
 		assert_null(map.malformed);
 		assert_int_equal(map.count, 3);
 		for (i = 0; i < 3; i++) {
@@ -281,10 +281,57 @@ static void test_condensed(void **state) {
 	buf_free(&b);
 }
 
+/* A message with the lines of one before has a map of its own all the same. */
+static void test_cache(void **state) {
+	static const char head[] = "Content-Type: multipart/mixed; boundary=b" CRLF CRLF "--b" CRLF
+	                           "Content-Type: text/html; charset=utf-8" CRLF CRLF;
+	struct mime_cache *cache = mime_cache_new();
+	struct mime_map map;
+	struct buf b;
+	size_t size, round;
+
+	(void)state;
+	assert_non_null(cache);
+	buf_init(&b, 1 << 20);
+	for (round = 0; round < 3; round++)
+		for (size = 20; size < 120; size++) {
+			size_t i;
+
+			buf_reset(&b);
+			buf_add_text(&b, head);
+			buf_add_text(&b, "first" CRLF);
+			for (i = 0; i < size; i++)
+				buf_add_text(&b, "a line that is no structure" CRLF);
+			buf_printf(&b, "last" CRLF "--b%s" CRLF, size % 7 == 0 ? "" : "--");
+			assert_int_equal(mime_map(cache, buf_span(&b), &map), 0);
+			assert_int_equal(map.malformed != NULL, size % 7 == 0);
+			if (map.malformed == NULL) {
+				assert_int_equal(map.count, 1);
+				assert_int_equal(map.parts[0].body_at, sizeof head - 1);
+				assert_int_equal(map.parts[0].body_len, 7 + size * 29 + 4);
+				assert_int_equal(map.parts[0].charset, CHARSET_UTF8);
+			}
+			mime_map_free(&map);
+		}
+	/* More structures than it has room for. */
+	for (round = 0; round < 3 * MIME_CACHE_ENTRIES; round++) {
+		buf_reset(&b);
+		buf_printf(&b,
+		           "Content-Type: multipart/mixed; boundary=b%zu" CRLF CRLF "--b%zu" CRLF CRLF "x" CRLF
+		           "--b%zu--" CRLF,
+		           round % 20, round % 20, round % 20);
+		assert_int_equal(mime_map(cache, buf_span(&b), &map), 0);
+		assert_int_equal(map.count, 1);
+		mime_map_free(&map);
+	}
+	mime_cache_free(&cache);
+	buf_free(&b);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_rows),      cmocka_unit_test(test_encoding_field), cmocka_unit_test(test_bounds),
-	        cmocka_unit_test(test_condensed), cmocka_unit_test(test_long_parts),
+	        cmocka_unit_test(test_rows),  cmocka_unit_test(test_encoding_field), cmocka_unit_test(test_bounds),
+	        cmocka_unit_test(test_cache), cmocka_unit_test(test_condensed),      cmocka_unit_test(test_long_parts),
 	};
 
 	mime_init();

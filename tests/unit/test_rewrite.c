@@ -298,6 +298,15 @@ static void test_shown_urls(void **state) {
 	fixture_treat(f, NULL, one, HTML "<a href=\"http://example.org/\">http://example.org/</a>", &o);
 	assert_int_equal(o.treated.body.links, 1);
 	fixture_forget(&o);
+	/* Mail from another domain: only the one that shows what it leads to is left. */
+	fixture_treat(f, NULL, one,
+	              "From: a@elsewhere.example\nContent-Type: text/html\n\n<a "
+	              "href=\"http://example.org/\">www.example.org</a>"
+	              "<a href=\"http://example.org/\">here</a>",
+	              &o);
+	assert_int_equal(o.treated.body.links, 1);
+	assert_int_equal(o.treated.body.left[LINKS_SHOWN_URL], 1);
+	fixture_forget(&o);
 }
 
 /* B13: several recipients: no token names one. */

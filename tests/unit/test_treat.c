@@ -200,14 +200,73 @@ static void test_also_sign(void **state) {
 	struct outcome o;
 
 	(void)state;
-	fixture_open(&f, "domain \"elsewhere.example\" { also_sign = { \"operator.example\" }\n"
-	                 "  dkim \"o\" { key = \"/nonexistent\" } }\n"
-	                 "domain \"elsewhere.example\" { also_sign = { \"example.com\" } }\n");
+	fixture_open(&f, "domain \"elsewhere.example\" { also_sign = { \"example.com\" } }\n");
 	treat_from(&f, "127.0.0.1", "", "news@example.com", "From: a@elsewhere.example\n" BODY, &o);
 	/* A domain without a key of its own: no signature would align. */
 	assert_int_equal(o.treated.verdict, TREAT_TEMPFAIL);
 	fixture_forget(&o);
 	fixture_close(&f);
+}
+
+static void append_domains(struct fixture *f) {
+	char path[128], text[512];
+	struct buf errors;
+	FILE *conf;
+
+	snprintf(path, sizeof path, "%s/todoku.conf", f->dir);
+	snprintf(text, sizeof text,
+	         "domain \"operator.example\" { dkim \"o\" { key = \"%s/o.pem\" } also_sign = { \"example.com\" } }\n",
+	         f->dir);
+	conf = fopen(path, "a");
+	assert_non_null(conf);
+	fputs(text, conf);
+	fclose(conf);
+	world_free(&f->world);
+	buf_init(&errors, 65536);
+	f->world = world_load(path, &errors);
+	if (f->world == NULL)
+		fail_msg("%s", errors.at);
+	buf_free(&errors);
+	world_check_dns(f->world);
+}
+
+static void test_two_domains_sign(void **state) {
+	struct fixture f;
+	struct outcome o;
+
+	(void)state;
+	fixture_open(&f, "");
+	append_domains(&f);
+	/* Of a subdomain, from a sender that no section covers: the parent's keys align. */
+	treat_from(&f, "127.0.0.1", "", "x@elsewhere.example",
+	           "X-Todoku-List: news\nFrom: a@sub.operator.example\n" BODY, &o);
+	assert_int_equal(o.treated.verdict, TREAT_CHANGED);
+	assert_int_equal(o.treated.signature_count, 3);
+	assert_int_equal(fixture_count(o.text, "d=operator.example;"), 1);
+	assert_int_equal(fixture_count(o.text, "d=example.com;"), 2);
+	/* RSA first: what not every receiver knows stands last. */
+	assert_non_null(strstr(o.treated.signatures[0].at, "d=operator.example"));
+	assert_non_null(strstr(o.treated.signatures[2].at, "ed25519"));
+	fixture_forget(&o);
+	fixture_close(&f);
+}
+
+/* D2, H2: what the verifier refuses does not leave (here libopendkim, whose room
+ * for h= is less than this takes). */
+static void test_verifier_refuses(void **state) {
+	struct outcome o;
+	struct buf text;
+	int i;
+
+	buf_init(&text, 1 << 20);
+	buf_add_text(&text, "From: news@example.com\n");
+	for (i = 0; i < 1500; i++)
+		buf_printf(&text, "Cc: reader%d@example.net\n", i);
+	buf_add_text(&text, BODY);
+	treat_from(*state, "127.0.0.1", "", "news@example.com", text.at, &o);
+	assert_int_equal(o.treated.verdict, TREAT_TEMPFAIL);
+	fixture_forget(&o);
+	buf_free(&text);
 }
 
 static void test_campaigns(void **state) {
@@ -274,9 +333,17 @@ static void test_threads(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_lists),        cmocka_unit_test(test_by_from),  cmocka_unit_test(test_origin),
-	        cmocka_unit_test(test_been_through), cmocka_unit_test(test_shadow),   cmocka_unit_test(test_also_sign),
-	        cmocka_unit_test(test_campaigns),    cmocka_unit_test(test_identity), cmocka_unit_test(test_threads),
+	        cmocka_unit_test(test_lists),
+	        cmocka_unit_test(test_by_from),
+	        cmocka_unit_test(test_origin),
+	        cmocka_unit_test(test_been_through),
+	        cmocka_unit_test(test_shadow),
+	        cmocka_unit_test(test_also_sign),
+	        cmocka_unit_test(test_two_domains_sign),
+	        cmocka_unit_test(test_verifier_refuses),
+	        cmocka_unit_test(test_campaigns),
+	        cmocka_unit_test(test_identity),
+	        cmocka_unit_test(test_threads),
 	        cmocka_unit_test(test_no_key),
 	};
 
