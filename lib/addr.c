@@ -25,15 +25,6 @@ static bool is_clean(struct span s) {
 	return true;
 }
 
-static bool is_ascii(struct span s) {
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		if ((unsigned char)s.at[i] >= 0x80)
-			return false;
-	return true;
-}
-
 /* Letters, digits, inner hyphens, and the underscore that some names do have. */
 static bool is_label(struct span label) {
 	size_t i;
@@ -85,7 +76,7 @@ int addr_domain_canonical(struct span domain, struct buf *out) {
 
 	if (domain.len == 0 || domain.len > U_DOMAIN_MAX)
 		return -1;
-	if (is_ascii(domain))
+	if (span_is_ascii(domain))
 		return ascii_domain(domain, out);
 	if (!is_clean(domain))
 		return -1;

@@ -106,6 +106,15 @@ ssize_t span_find_nocase(struct span s, struct span needle) {
 	return -1;
 }
 
+bool span_is_ascii(struct span s) {
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if ((unsigned char)s.at[i] >= 0x80)
+			return false;
+	return true;
+}
+
 void buf_init(struct buf *b, size_t max) {
 	*b = (struct buf){.max = max};
 }

@@ -45,6 +45,8 @@ ssize_t span_find_byte(struct span s, char c);
 ssize_t span_find(struct span s, struct span needle);
 ssize_t span_find_nocase(struct span s, struct span needle);
 struct span span_from(struct span s, size_t start);
+/* No byte of 80 or above. */
+bool span_is_ascii(struct span s);
 
 /* ASCII only, whatever the locale. */
 bool ascii_is_blank(char c);

@@ -269,12 +269,6 @@ static void take_twin(struct span *left, struct buf *out) {
 	*left = span_from(*left, 1);
 }
 
-static bool is_ascii(struct span text) {
-	const char *mask;
-
-	return charset_mask(CHARSET_ASCII, text, NULL, &mask) == 0;
-}
-
 /* Escape and shift characters of its own would lead text out of ASCII state; C1
  * (U+0080 to U+009F, in UTF-8 C2 80 to C2 9F) becomes what others take for a lead
  * byte. */
@@ -344,7 +338,7 @@ int charset_encode(struct span label, struct span utf8, struct buf *out) {
 
 	if (known == NULL || has_control(utf8) || charset_mask(CHARSET_UTF8, utf8, NULL, &mask) != 0)
 		return -1;
-	if (known->charset == CHARSET_UTF8 || is_ascii(utf8)) {
+	if (known->charset == CHARSET_UTF8 || span_is_ascii(utf8)) {
 		buf_add_span(out, utf8);
 		return out->failed ? -1 : 0;
 	}

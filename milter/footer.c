@@ -62,13 +62,6 @@ static void add_escaped(struct span s, struct buf *out) {
 	}
 }
 
-static bool is_ascii(const char *text) {
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text >= 0x80)
-			return false;
-	return true;
-}
-
 typedef void line_writer(const char *label, const char *value, struct buf *out);
 
 static void line_text(const char *label, const char *value, struct buf *out) {
@@ -78,7 +71,7 @@ static void line_text(const char *label, const char *value, struct buf *out) {
 }
 
 static void line_ascii(const char *label, const char *value, struct buf *out) {
-	if (is_ascii(value))
+	if (span_is_ascii(span_of(value)))
 		line_text(label, value, out);
 }
 

@@ -148,15 +148,6 @@ static bool has_template(struct span url) {
 	return false;
 }
 
-static bool is_ascii(struct span s) {
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		if ((unsigned char)s.at[i] >= 0x80)
-			return false;
-	return true;
-}
-
 static bool is_utf8(struct span s) {
 	size_t i, size;
 
@@ -176,7 +167,7 @@ static enum links_verdict judge_bytes(const struct links_candidate *candidate, s
 	for (i = 0; i < target.len; i++)
 		if ((unsigned char)target.at[i] < ' ' || target.at[i] == 0x7f)
 			return LINKS_CONTROL;
-	if (is_ascii(target))
+	if (span_is_ascii(target))
 		return LINKS_REWRITE;
 	if (!candidate->utf8)
 		return LINKS_NON_ASCII;
