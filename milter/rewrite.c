@@ -4,18 +4,15 @@
 #include <string.h>
 
 #include "milter/footer.h"
-#include "milter/html.h"
 #include "milter/mime.h"
+#include "milter/part.h"
 
 #define FOOTER_MAX 8192
 
-/* A part that may be changed, opened. */
+/* A part that may be changed, and how it is. */
 struct work {
-	const struct mime_part *part;
-	struct transfer_body body;
-	struct buf mask_room;
-	const char *mask;
-	struct html_scan scan; /* of HTML */
+	const struct mime_part *place;
+	const struct part *part;
 	struct transfer_edit *edits;
 	size_t edit_count;
 	size_t edit_room;
@@ -34,50 +31,35 @@ struct rewrite {
 	bool failed;
 };
 
-static void close_work(struct work *work) {
-	transfer_free(&work->body);
-	html_scan_free(&work->scan);
-	buf_free(&work->mask_room);
-	free(work->edits);
-}
-
-/* Inline PGP is protected as multipart/signed is (B1). */
-static bool is_armoured(struct span text) {
-	return span_find(text, SPAN("-----BEGIN PGP ")) >= 0;
-}
-
-/* False where the part passes through. */
-static bool open_work(struct rewrite *rw, const struct mime_part *part, struct work *work) {
-	struct span raw = span_make(rw->m->entity.at + part->body_at, part->body_len);
-
-	*work = (struct work){.part = part};
-	buf_init(&work->mask_room, rw->m->entity.max);
-	if (part->keep != MIME_CHANGEABLE || transfer_decode(part->encoding, raw, &work->body) != 0)
-		return false;
-	if (is_armoured(work->body.text) ||
-	    charset_mask(part->charset, work->body.text, &work->mask_room, &work->mask) != 0) {
-		close_work(work);
-		return false;
-	}
-	if (part->kind == MIME_HTML &&
-	    html_scan(work->mask, work->body.text.at, work->body.text.len, &work->scan) != 0) {
-		close_work(work);
-		rw->failed = true;
-		return false;
-	}
-	return true;
-}
-
 static int open_works(struct rewrite *rw) {
 	size_t i;
 
 	rw->works = calloc(rw->map.count + 1, sizeof *rw->works);
 	if (rw->works == NULL)
 		return -1;
-	for (i = 0; i < rw->map.count; i++)
-		if (open_work(rw, &rw->map.parts[i], &rw->works[rw->work_count]))
-			rw->work_count++;
-	return rw->failed ? -1 : 0;
+	for (i = 0; i < rw->map.count; i++) {
+		const struct mime_part *place = &rw->map.parts[i];
+		struct work *work = &rw->works[rw->work_count];
+		struct span raw = span_make(rw->m->entity.at + place->body_at, place->body_len);
+
+		work->place = place;
+		if (place->keep != MIME_CHANGEABLE)
+			continue;
+		if (part_open(rw->rules->parts, place, raw, &work->part) != 0)
+			return -1;
+		rw->work_count += work->part != NULL;
+	}
+	return 0;
+}
+
+static void close_works(struct rewrite *rw) {
+	size_t i;
+
+	for (i = 0; i < rw->work_count; i++) {
+		part_close(&rw->works[i].part);
+		free(rw->works[i].edits);
+	}
+	free(rw->works);
 }
 
 static void add_edit(struct rewrite *rw, struct work *work, size_t at, size_t len, struct span bytes) {
@@ -97,7 +79,7 @@ static void add_edit(struct rewrite *rw, struct work *work, size_t at, size_t le
 
 /* Where {{unsubscribe_url}} stands next in ASCII state, from `at` on; -1. */
 static ssize_t find_placeholder(const struct work *work, size_t at) {
-	struct span mask = span_make(work->mask, work->body.text.len);
+	struct span mask = span_make(work->part->mask, work->part->body.text.len);
 	ssize_t found;
 
 	while ((found = span_find_byte(span_from(mask, at), '{')) >= 0) {
@@ -153,13 +135,13 @@ static void edit_link(struct rewrite *rw, struct work *work, const struct links_
 }
 
 static void edit_html_links(struct rewrite *rw, struct work *work) {
-	const struct html_scan *scan = &work->scan;
-	bool utf8 = work->part->charset == CHARSET_UTF8 || work->part->charset == CHARSET_ASCII;
+	const struct html_scan *scan = &work->part->scan;
+	bool utf8 = work->place->charset == CHARSET_UTF8 || work->place->charset == CHARSET_ASCII;
 	size_t i;
 
 	for (i = 0; i < scan->count; i++) {
 		const struct html_link *link = &scan->links[i];
-		struct span raw = span_make(work->body.text.at + link->value_at, link->value_len);
+		struct span raw = span_make(work->part->body.text.at + link->value_at, link->value_len);
 		struct links_candidate candidate = {
 		        .url = span_make(scan->decoded.at + link->url_at, link->url_len),
 		        .utf8 = utf8,
@@ -184,7 +166,7 @@ struct text_context {
 static int edit_text_link(void *context, size_t at, size_t len) {
 	struct text_context *text = context;
 	struct links_candidate candidate = {
-	        .url = span_make(text->work->body.text.at + at, len),
+	        .url = span_make(text->work->part->body.text.at + at, len),
 	        .utf8 = true,
 	};
 
@@ -196,10 +178,10 @@ static void edit_links(struct rewrite *rw, struct work *work) {
 	const struct conf_track *track = &rw->rules->list->track;
 	struct text_context context = {rw, work};
 
-	if (work->part->kind == MIME_HTML && track->clicks)
+	if (work->place->kind == MIME_HTML && track->clicks)
 		edit_html_links(rw, work);
-	else if (work->part->kind == MIME_TEXT && track->text)
-		links_each_in_text(work->mask, work->body.text.len, edit_text_link, &context);
+	else if (work->place->kind == MIME_TEXT && track->text)
+		links_each_in_text(work->part->mask, work->part->body.text.len, edit_text_link, &context);
 }
 
 /* Does the mail already show its reader how to leave (U5)? */
@@ -215,12 +197,13 @@ static bool has_own_unsubscribe(const struct rewrite *rw) {
 		/* Ours was made a moment ago: it can be in no body yet. */
 		if (uri.len == 0 || span_equal(uri, rw->rules->unsubscribe_url))
 			continue;
-		if (span_find(work->body.text, uri) >= 0)
+		if (span_find(work->part->body.text, uri) >= 0)
 			return true;
-		for (j = 0; j < work->scan.count; j++)
-			if (span_equal(span_trim(span_make(work->scan.decoded.at + work->scan.links[j].url_at,
-			                                   work->scan.links[j].url_len)),
-			               uri))
+		for (j = 0; j < work->part->scan.count; j++)
+			if (span_equal(
+			            span_trim(span_make(work->part->scan.decoded.at + work->part->scan.links[j].url_at,
+			                                work->part->scan.links[j].url_len)),
+			            uri))
 				return true;
 	}
 	return false;
@@ -229,8 +212,8 @@ static bool has_own_unsubscribe(const struct rewrite *rw) {
 /* The footer in the part's charset; in ASCII where it has no place for it. */
 static void add_text_footer(struct rewrite *rw, struct work *work, struct buf *out) {
 	const struct rewrite_rules *rules = rw->rules;
-	struct span text = work->body.text;
-	struct span label = work->part->label[0] == '\0' ? SPAN("us-ascii") : span_of(work->part->label);
+	struct span text = work->part->body.text;
+	struct span label = work->place->label[0] == '\0' ? SPAN("us-ascii") : span_of(work->place->label);
 	struct buf utf8;
 	size_t start;
 
@@ -248,15 +231,16 @@ static void add_text_footer(struct rewrite *rw, struct work *work, struct buf *o
 
 /* Footer and pixel go before the last </body>, else to the end. */
 static void edit_end(struct rewrite *rw, struct work *work, bool footer, bool pixel) {
-	bool html = work->part->kind == MIME_HTML;
-	size_t at = html && work->scan.has_body_end ? work->scan.body_end : work->body.text.len;
+	bool html = work->place->kind == MIME_HTML;
+	size_t at = html && work->part->scan.has_body_end ? work->part->scan.body_end : work->part->body.text.len;
 	struct buf out;
 
 	/* Before the final line end, so that the body still ends in one. */
-	if (html && at == work->body.text.len && at >= 2 && memcmp(work->body.text.at + at - 2, "\r\n", 2) == 0)
+	if (html && at == work->part->body.text.len && at >= 2 &&
+	    memcmp(work->part->body.text.at + at - 2, "\r\n", 2) == 0)
 		at -= 2;
 	/* What is appended to an unclosed comment or tag would show nothing. */
-	if (html && !work->scan.has_body_end && work->scan.open_ended)
+	if (html && !work->part->scan.has_body_end && work->part->scan.open_ended)
 		return;
 	buf_init(&out, 4 * FOOTER_MAX);
 	if (footer && html)
@@ -295,7 +279,7 @@ static void edit_all(struct rewrite *rw) {
 
 	for (i = 0; i < rw->work_count; i++) {
 		struct work *work = &rw->works[i];
-		bool html = work->part->kind == MIME_HTML;
+		bool html = work->place->kind == MIME_HTML;
 		bool first = html ? !seen_html : !seen_text;
 
 		edit_placeholders(rw, work);
@@ -343,17 +327,17 @@ static void splice_all(struct rewrite *rw) {
 
 		if (work->edit_count == 0)
 			continue;
-		if (transfer_splice(&work->body, work->edits, work->edit_count, &m->fresh, &became) != 0) {
+		if (transfer_splice(&work->part->body, work->edits, work->edit_count, &m->fresh, &became) != 0) {
 			rw->failed = true;
 			return;
 		}
 		body_at = start;
 		start = m->fresh.len;
-		if (became != work->part->encoding)
-			change_encoding(rw, work->part, &done);
-		message_add_piece(m, false, done, work->part->body_at - done);
+		if (became != work->place->encoding)
+			change_encoding(rw, work->place, &done);
+		message_add_piece(m, false, done, work->place->body_at - done);
 		message_add_piece(m, true, body_at, start - body_at);
-		done = work->part->body_at + work->part->body_len;
+		done = work->place->body_at + work->place->body_len;
 		m->body_changed = true;
 	}
 	if (m->body_changed)
@@ -363,7 +347,6 @@ static void splice_all(struct rewrite *rw) {
 int rewrite_body(struct message *m, const struct rewrite_rules *rules, struct rewrite_result *result_r,
                  struct err *err) {
 	struct rewrite rw = {.m = m, .rules = rules, .result = result_r};
-	size_t i;
 
 	*result_r = (struct rewrite_result){0};
 	rw.links = (struct links_rules){
@@ -381,13 +364,13 @@ int rewrite_body(struct message *m, const struct rewrite_rules *rules, struct re
 		rw.failed = true;
 	else if (rw.map.malformed != NULL)
 		result_r->untouched = rw.map.malformed;
-	else if (open_works(&rw) == 0)
+	else if (open_works(&rw) != 0)
+		rw.failed = true;
+	else
 		edit_all(&rw);
 	if (!rw.failed && !m->failed)
 		splice_all(&rw);
-	for (i = 0; i < rw.work_count; i++)
-		close_work(&rw.works[i]);
-	free(rw.works);
+	close_works(&rw);
 	mime_map_free(&rw.map);
 	buf_free(&rw.url);
 	buf_free(&rw.target);

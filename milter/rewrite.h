@@ -14,10 +14,13 @@
 #define REWRITE_PLACEHOLDER "{{unsubscribe_url}}"
 
 struct mime_cache;
+struct part_cache;
 
 struct rewrite_rules {
 	const struct keyring *ring;
-	struct mime_cache *maps; /* of messages seen before; may be NULL */
+	/* Of messages seen before; may be NULL. */
+	struct mime_cache *maps;
+	struct part_cache *parts;
 	const struct conf_list *list;
 	const char *base_url;
 	struct span from_domain;

@@ -190,6 +190,7 @@ static int treat_list(struct treat *t) {
 	struct rewrite_rules body = {
 	        .ring = t->world->ring,
 	        .maps = t->world->maps,
+	        .parts = t->world->parts,
 	        .list = list,
 	        .base_url = conf->webd.base_url,
 	        .from_domain = headers.from_domain,

@@ -41,8 +41,9 @@ struct world *world_load(const char *conf_file, struct buf *errors) {
 	world->keys = dkimset_load(world->conf, errors);
 	world->hostname = find_hostname(world->conf);
 	world->maps = mime_cache_new();
+	world->parts = part_cache_new();
 	if (world->ring == NULL || world->zone == NULL || world->verifier == NULL || world->keys == NULL ||
-	    world->hostname == NULL || world->maps == NULL)
+	    world->hostname == NULL || world->maps == NULL || world->parts == NULL)
 		world_free(&world);
 	return world;
 }
@@ -56,6 +57,7 @@ void world_free(struct world **world) {
 	dkimset_free(&w->keys);
 	free(w->hostname);
 	mime_cache_free(&w->maps);
+	part_cache_free(&w->parts);
 	dkim_verifier_free(&w->verifier);
 	zone_free(&w->zone);
 	keyring_free(&w->ring);

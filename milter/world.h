@@ -1,8 +1,8 @@
 /*
  * All that the milter reads while it treats mail: configuration, key ring, zone
  * and DKIM keys.  Loaded at start and at each reload as one immutable value
- * inside a snapshot (lib/snapshot.h); only what the DNS says of a key, and the cache
- * of MIME maps, change in place.
+ * inside a snapshot (lib/snapshot.h); only what the DNS says of a key, and the caches
+ * of messages seen before, change in place.
  */
 #ifndef MILTER_WORLD_H
 #define MILTER_WORLD_H
@@ -13,6 +13,7 @@
 #include "lib/keyring.h"
 #include "milter/dkim.h"
 #include "milter/mime_cache.h"
+#include "milter/part.h"
 
 struct world {
 	struct conf *conf;
@@ -21,7 +22,9 @@ struct world {
 	struct dkimset *keys;
 	struct dkim_verifier *verifier;
 	char *hostname;
-	struct mime_cache *maps; /* changes, under a lock of its own */
+	/* Change, under locks of their own. */
+	struct mime_cache *maps;
+	struct part_cache *parts;
 };
 
 /* Loads all that the file names.  NULL with the errors, one a line: every bad
