@@ -23,6 +23,7 @@
 #define CONF_FILE "/etc/todoku/todoku.conf"
 #define ERRORS_MAX 65536
 #define STOP_PATIENCE_MS 10000
+#define STOP_ANSWER_MS 50
 #define DNS_RETRY_SECONDS 15
 
 struct options {
@@ -234,14 +235,15 @@ static void *run_sessions(void *unused) {
 	return NULL;
 }
 
-/* libmilter needs seconds to notice that it is to stop.  Messages at their end
- * are finished; all others Postfix tries again. */
+/* smfi_stop() would take seconds to be noticed.  Messages at their end are finished
+ * and their answers written; all others Postfix tries again. */
 static void stop(struct milter *milter) {
 	int waited;
 
-	session_stop();
+	atomic_store(&milter->stopping, true);
 	for (waited = 0; atomic_load(&milter->busy) > 0 && waited < STOP_PATIENCE_MS; waited += 10)
 		poll(NULL, 0, 10);
+	poll(NULL, 0, STOP_ANSWER_MS);
 	store_writer_stop(&milter->writer);
 	log_totals(milter);
 	log_line(CONF_LOG_INFO, "stopped", NULL);

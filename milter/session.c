@@ -385,19 +385,25 @@ static sfsistat hand_over(SMFICTX *ctx, struct session *s) {
 	return result;
 }
 
+static sfsistat end_of(SMFICTX *ctx, struct session *s) {
+	if (atomic_load(&the_milter->stopping))
+		return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.2", "stopping");
+	if (s->queue_id[0] == '\0')
+		snprintf(s->queue_id, sizeof s->queue_id, "%s", macro(ctx, "i"));
+	if (s->front)
+		return hand_over(ctx, s);
+	return s->wanted ? finish(ctx, s) : let_pass(ctx, s);
+}
+
 static sfsistat on_end(SMFICTX *ctx) {
 	struct session *s = smfi_getpriv(ctx);
 	sfsistat result;
 
 	if (s == NULL || !s->open)
 		return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "out of memory");
+	/* Counted before the look at `stopping`, so that who waits for none sees it. */
 	atomic_fetch_add(&the_milter->busy, 1);
-	if (s->queue_id[0] == '\0')
-		snprintf(s->queue_id, sizeof s->queue_id, "%s", macro(ctx, "i"));
-	if (s->front)
-		result = hand_over(ctx, s);
-	else
-		result = s->wanted ? finish(ctx, s) : let_pass(ctx, s);
+	result = end_of(ctx, s);
 	end_message(s);
 	atomic_fetch_sub(&the_milter->busy, 1);
 	return result;
@@ -452,8 +458,4 @@ int session_open(struct milter *milter, const char *listen, long timeout, const 
 
 void session_run(void) {
 	smfi_main();
-}
-
-void session_stop(void) {
-	smfi_stop();
 }

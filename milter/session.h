@@ -10,6 +10,7 @@
 #define MILTER_SESSION_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/snapshot.h"
@@ -21,6 +22,7 @@ struct milter {
 	struct store_writer *writer;
 	_Atomic size_t memory; /* octets charged by the messages at hand */
 	_Atomic int busy;      /* sessions inside end-of-message */
+	_Atomic bool stopping; /* no further message is taken to its end */
 	/* Since the start: messages by fate, and processor time in nanoseconds. */
 	struct {
 		_Atomic uint64_t treated, passed, tempfailed;
@@ -30,8 +32,7 @@ struct milter {
 
 /* Registers with libmilter and opens the socket.  0, or -1 with the reason. */
 int session_open(struct milter *milter, const char *listen, long timeout, const char **reason_r);
-/* Answers until session_stop(); for a thread of its own. */
+/* Answers for ever; for a thread of its own. */
 void session_run(void);
-void session_stop(void);
 
 #endif
