@@ -7,6 +7,7 @@
 #include <opendkim/dkim.h>
 
 #include "milter/dkim.h"
+#include "milter/dkim_pubkey.h"
 
 #define FIELD_MAX (1024 * 1024) /* octets of one field */
 #define SIGNATURE_FIELD "DKIM-Signature"
@@ -71,6 +72,7 @@ void dkim_verifier_free(struct dkim_verifier **verifier) {
 		return;
 	if ((*verifier)->library != NULL)
 		dkim_close((*verifier)->library);
+	dkim_pubkey_forget();
 	free(*verifier);
 	*verifier = NULL;
 }
