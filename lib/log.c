@@ -55,7 +55,7 @@ static struct settings current(void) {
 static size_t harmless(struct span s) {
 	size_t size = utf8_size(s);
 
-	return size == 0 || utf8_is_control(s) || strchr(" \"\\", s.at[0]) != NULL ? 0 : size;
+	return size == 0 || utf8_is_control(s) || s.at[0] == '"' || s.at[0] == '\\' ? 0 : size;
 }
 
 static bool is_plain(struct span value) {
@@ -65,7 +65,7 @@ static bool is_plain(struct span value) {
 		return false;
 	for (; value.len > 0; value = span_from(value, size)) {
 		size = harmless(value);
-		if (size == 0)
+		if (size == 0 || value.at[0] == ' ')
 			return false;
 	}
 	return true;

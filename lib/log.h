@@ -4,10 +4,10 @@
  *     event=signed queue_id=4XYZ list=news rcpt=a@example.jp
  *
  * log_line() takes key and value in turns and ends with NULL; a NULL value
- * leaves its pair out.  Values are neutralised: control characters, blanks,
- * quotes, backslashes and invalid UTF-8 come out as \xNN inside quotes, and
- * anything over 512 octets is cut, so that no input can forge a line (S5).
- * Whole tokens are never to be passed in.
+ * leaves its pair out.  Values are neutralised: one with a blank stands in
+ * quotes; control characters, quotes, backslashes and invalid UTF-8 come out as
+ * \xNN inside quotes, and anything over 512 octets is cut, so that no input can
+ * forge a line (S5).  Whole tokens are never to be passed in.
  *
  * log_setup() may be called again after a reload.  Lines may be written by any
  * thread; one line is one write.
