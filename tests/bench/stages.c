@@ -1,7 +1,11 @@
 /*
- * stages CONF MESSAGE COUNT: what the milter's stages cost for one message, in
+ * stages CONF MESSAGE COUNT [unique]: what the milter's stages cost for one message, in
  * one thread, with the keys of a configuration (a sandbox's, as a rule), and one
  * bare RSA signature of the same key beside them.  Prints JSON.
+ *
+ * The message comes again and again, as the copies of one for each recipient do;
+ * with "unique" the word "item" in its first comment differs each time, as in mail
+ * that an application made for each recipient.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +67,19 @@ static void fill(struct message *m, struct span text) {
 	message_end_body(m);
 }
 
+/* The four octets that tell one message from the next; NULL without "unique". */
+static char *find_varying(struct span text, bool unique) {
+	ssize_t at = span_find(text, SPAN("<!-- item"));
+
+	if (!unique)
+		return NULL;
+	if (at < 0) {
+		fprintf(stderr, "no \"<!-- item\" in the message\n");
+		exit(1);
+	}
+	return (char *)(uintptr_t)text.at + at + 5;
+}
+
 static double bare_signature(const struct world *world, int count) {
 	const struct dkimset_key *keys[DKIMSET_SIGNERS_MAX];
 	unsigned char hash[32] = {1};
@@ -91,10 +108,11 @@ int main(int argc, char **argv) {
 	struct origin origin = {.trusted = true};
 	double rewrite = 0, sign = 0, verify = 0;
 	struct span text;
+	char *varying;
 	size_t links = 0;
 	int count, i;
 
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 64;
 	buf_init(&errors, 65536);
 	mime_init();
@@ -106,11 +124,17 @@ int main(int argc, char **argv) {
 	world_check_dns(world);
 	text = read_file(argv[2]);
 	count = atoi(argv[3]);
+	varying = find_varying(text, argc == 5);
 	for (i = 0; i < count; i++) {
 		struct message m;
 		struct treat_plan plan;
 		struct treated t;
+		char digits[8];
 
+		if (varying != NULL) {
+			snprintf(digits, sizeof digits, "%04x", i & 0xffff);
+			memcpy(varying, digits, 4);
+		}
 		fill(&m, text);
 		treat_plan(world, &origin, &m, &plan);
 		treat_message(world, &plan, &m, SPAN("4BENCH"), time(NULL), &t);
