@@ -436,3 +436,10 @@ int stamp_parse(const char *text, time_t *when_r) {
 	        days_from_date(field[0], field[1], field[2]) * DAY_SECONDS + field[3] * 3600 + field[4] * 60 + field[5];
 	return 0;
 }
+
+uint64_t processor_time(void) {
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}

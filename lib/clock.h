@@ -7,6 +7,7 @@
 #ifndef LIB_CLOCK_H
 #define LIB_CLOCK_H
 
+#include <stdint.h>
 #include <time.h>
 
 #include "lib/err.h"
@@ -20,6 +21,9 @@ struct zone *zone_load(const char *name, struct err *err);
  * count leap seconds, or memory ran out. */
 struct zone *zone_parse(struct span file);
 void zone_free(struct zone **zone);
+
+/* Processor time of this thread so far, in nanoseconds. */
+uint64_t processor_time(void);
 
 #define DAY_SIZE 11
 /* The local day of an instant as 2026-12-01. */

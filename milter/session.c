@@ -322,13 +322,6 @@ static sfsistat give_up(SMFICTX *ctx, struct session *s, const char *reason) {
 	return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", reason);
 }
 
-static uint64_t processor_time(void) {
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* Committed first, told second: what Postfix sends is always on record. */
 static int commit(const struct treated *t, struct err *err) {
 	uint64_t started = processor_time();

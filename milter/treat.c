@@ -18,13 +18,6 @@ struct treat {
 	time_t now;
 };
 
-static uint64_t processor_time(void) {
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static int fail(struct treat *t, const char *reason) {
 	t->out->verdict = TREAT_TEMPFAIL;
 	snprintf(t->out->reason, sizeof t->out->reason, "%s", reason);

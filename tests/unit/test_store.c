@@ -1,4 +1,5 @@
 /* The store's schema, records and reports. */
+#include "tests/unit/store_disk.h"
 #include "tests/unit/store_fixture.h"
 
 #include <errno.h>
@@ -9,37 +10,6 @@
 #include <sys/wait.h>
 
 #define CAMPAIGN 0xc0ffee
-
-/* SQLite's calls end here, so that syncs can be counted. */
-static atomic_int syncs;
-
-int fdatasync(int fd) {
-	atomic_fetch_add(&syncs, 1);
-	return (int)syscall(SYS_fdatasync, fd);
-}
-
-int fsync(int fd) {
-	atomic_fetch_add(&syncs, 1);
-	return (int)syscall(SYS_fsync, fd);
-}
-
-static ssize_t pwrite_full(int fd, const void *bytes, size_t count, off_t at) {
-	(void)fd, (void)bytes, (void)count, (void)at;
-	errno = ENOSPC;
-	return -1;
-}
-
-static void set_disk_full(bool full) {
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-
-	vfs->xSetSystemCall(vfs, "pwrite", full ? (sqlite3_syscall_ptr)pwrite_full : NULL);
-	vfs->xSetSystemCall(vfs, "pwrite64", full ? (sqlite3_syscall_ptr)pwrite_full : NULL);
-}
-
-static int tear_down(void **state) {
-	set_disk_full(false);
-	return fixture_remove(state);
-}
 
 static void add(struct store *store, const struct store_send *sends, size_t count) {
 	struct err err = {""};

@@ -1,4 +1,5 @@
 /* The writer: many callers, and a store that is locked, full, gone or broken. */
+#include "tests/unit/store_disk.h"
 #include "tests/unit/store_fixture.h"
 
 #include <errno.h>
@@ -11,36 +12,6 @@
 
 #define CAMPAIGN 0xc0ffee
 #define THREADS 100
-
-static atomic_int syncs;
-
-int fdatasync(int fd) {
-	atomic_fetch_add(&syncs, 1);
-	return (int)syscall(SYS_fdatasync, fd);
-}
-
-int fsync(int fd) {
-	atomic_fetch_add(&syncs, 1);
-	return (int)syscall(SYS_fsync, fd);
-}
-
-static ssize_t pwrite_full(int fd, const void *bytes, size_t count, off_t at) {
-	(void)fd, (void)bytes, (void)count, (void)at;
-	errno = ENOSPC;
-	return -1;
-}
-
-static void set_disk_full(bool full) {
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-
-	vfs->xSetSystemCall(vfs, "pwrite", full ? (sqlite3_syscall_ptr)pwrite_full : NULL);
-	vfs->xSetSystemCall(vfs, "pwrite64", full ? (sqlite3_syscall_ptr)pwrite_full : NULL);
-}
-
-static int tear_down(void **state) {
-	set_disk_full(false);
-	return fixture_remove(state);
-}
 
 static double now(void) {
 	struct timespec ts;
