@@ -52,7 +52,7 @@ struct daemon_socket {
 /*
  * Opens TCP sockets and makes the folders of Unix sockets (priv_prepare_socket),
  * becomes conf's user and group for good, and opens the Unix sockets as that user,
- * with mode 0660: Postfix comes in through the group.  The umask is 0007 from then
+ * open to the group, as which Postfix comes in, and to nobody else.  The umask is 0007 from then
  * on.  -1 with the reason leaves the process in an undefined state: exit.
  */
 int daemon_become(const struct conf *conf, struct daemon_socket *sockets, size_t count, struct err *err);
