@@ -184,4 +184,5 @@ const struct store_driver store_sqlite_driver = {
         .expire = sqlite_expire,
         .status = &sqlite_status,
         .event = &sqlite_event,
+        .export = &sqlite_export,
 };

@@ -164,6 +164,7 @@ int events_add(struct store_sqlite *store, const struct store_event *events, siz
 /* The driver's functions */
 
 extern const struct store_status_driver sqlite_status; /* store_standing.c */
+extern const struct store_export_driver sqlite_export; /* store_export.c */
 extern const struct store_event_driver sqlite_event;   /* store_event_report.c */
 
 enum store_result sqlite_add_sends(struct store *store, const struct store_send *sends, size_t count, long wait_ms,
