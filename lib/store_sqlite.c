@@ -173,4 +173,5 @@ const struct store_driver store_sqlite_driver = {
         .each_send = sqlite_each_send,
         .rollup = sqlite_rollup,
         .expire = sqlite_expire,
+        .warmup = &sqlite_warmup,
 };
