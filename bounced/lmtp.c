@@ -243,6 +243,8 @@ static bool have_room(struct lmtp *lmtp, size_t more) {
 	step = message->reserved < FIRST_ROOM ? FIRST_ROOM : message->reserved;
 	if (step < need - message->reserved)
 		step = need - message->reserved;
+	if (step > message->data.max - message->reserved)
+		step = message->data.max - message->reserved;
 	if (!lmtp->hooks->room(lmtp->hooks->context, step))
 		return false;
 	message->reserved += step;
