@@ -85,7 +85,7 @@ static void grow_hold(const struct conf *conf, struct store_ramp *ramp, struct s
 	if (regular == WARMUP_UNLIMITED || (ramp->amount != WARMUP_UNLIMITED && ramp->amount < regular))
 		regular = ramp->amount;
 	hold->amount *= 2;
-	snprintf(hold->reason, sizeof hold->reason, "%s: twice as many", reason);
+	snprintf(hold->reason, sizeof hold->reason, "%.200s: twice as many", reason);
 	if (hold->amount >= regular && regular != WARMUP_UNLIMITED)
 		drop_hold(ramp, hold);
 }
