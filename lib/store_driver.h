@@ -8,6 +8,7 @@
 #define LIB_STORE_DRIVER_H
 
 #include "lib/store.h"
+#include "lib/store_hold.h"
 
 struct store {
 	const struct store_driver *driver;
@@ -18,6 +19,20 @@ enum store_result {
 	STORE_DONE,
 	STORE_BUSY, /* locked by others all the time: worth another try */
 	STORE_FAILED,
+};
+
+/* Leased quota and held mail (store_quota.h, store_hold.h). */
+struct store_quota_driver {
+	int (*lease)(struct store *store, struct store_lease *leases, size_t count, struct err *err);
+	int (*give_back)(struct store *store, const struct store_return *returns, size_t count, struct err *err);
+	int (*each)(struct store *store, struct span stream, struct span day,
+	            int (*each)(void *context, struct span provider, int64_t leased), void *context, struct err *err);
+	int (*hold_add)(struct store *store, const struct store_held *rows, size_t count, struct err *err);
+	int (*hold_each)(struct store *store, struct span host,
+	                 int (*each)(void *context, const struct store_held *row), void *context, struct err *err);
+	int (*hold_take)(struct store *store, struct span host, struct span queue_id, struct store_lease *leases,
+	                 size_t count, time_t now, bool *taken_r, struct err *err);
+	int (*hold_drop)(struct store *store, struct span host, struct span queue_id, struct err *err);
 };
 
 struct store_driver {
@@ -36,6 +51,7 @@ struct store_driver {
 	                 int (*each)(void *context, const struct store_send *send), void *context, struct err *err);
 	int (*rollup)(struct store *store, uint64_t campaign, struct span kind, uint64_t *count_r, struct err *err);
 	int (*expire)(struct store *store, time_t now, int keep_months, int *dropped_r, struct err *err);
+	const struct store_quota_driver *quota;
 };
 
 extern const struct store_driver store_sqlite_driver;

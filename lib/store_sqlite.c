@@ -39,6 +39,7 @@ static void sqlite_close(struct store *base) {
 	int i, result;
 
 	month_forget_all(store);
+	quota_forget_all(store);
 	for (i = 0; i < STORE_STATEMENTS; i++)
 		sql_finalize(&store->statements[i]);
 	result = sqlite3_close(store->db);
@@ -171,6 +172,16 @@ void store_rollback(struct store_sqlite *store) {
 	month_forget_all(store);
 }
 
+static const struct store_quota_driver quota_driver = {
+        .lease = sqlite_quota_lease,
+        .give_back = sqlite_quota_return,
+        .each = sqlite_quota_each,
+        .hold_add = sqlite_hold_add,
+        .hold_each = sqlite_hold_each,
+        .hold_take = sqlite_hold_take,
+        .hold_drop = sqlite_hold_drop,
+};
+
 const struct store_driver store_sqlite_driver = {
         .name = "sqlite",
         .open = sqlite_open,
@@ -182,4 +193,5 @@ const struct store_driver store_sqlite_driver = {
         .each_send = sqlite_each_send,
         .rollup = sqlite_rollup,
         .expire = sqlite_expire,
+        .quota = &quota_driver,
 };

@@ -25,6 +25,20 @@ enum store_statement {
 	STORE_STATEMENTS
 };
 
+/* Prepared when first used. */
+enum quota_statement {
+	QUOTA_LEASED,
+	QUOTA_WAITING,
+	QUOTA_ADD,
+	QUOTA_GIVE_BACK,
+	QUOTA_EACH,
+	HOLD_ADD,
+	HOLD_EACH,
+	HOLD_RELEASED,
+	HOLD_DROP,
+	QUOTA_STATEMENTS
+};
+
 /* One month's table of sends, as far as this handle knows it. */
 struct store_month {
 	int month; /* year * 12 + month of the year from 0; 0: unused */
@@ -48,6 +62,7 @@ struct store_sqlite {
 	struct sqlite3_stmt *statements[STORE_STATEMENTS];
 	struct store_month months[STORE_MONTHS_KNOWN];
 	size_t month_next; /* the one to forget next */
+	struct sqlite3_stmt *quota[QUOTA_STATEMENTS];
 };
 
 /* store_sql.c: calls of the library with our errors */
@@ -116,5 +131,26 @@ int sqlite_each_send(struct store *store, uint64_t campaign, int (*each)(void *c
                      void *context, struct err *err);
 int sqlite_rollup(struct store *store, uint64_t campaign, struct span kind, uint64_t *count_r, struct err *err);
 int sqlite_expire(struct store *store, time_t now, int keep_months, int *dropped_r, struct err *err);
+
+/* store_quota_sqlite.c, store_hold.c */
+
+/* NULL on failure. */
+struct sqlite3_stmt *quota_statement(struct store_sqlite *store, enum quota_statement which, struct err *err);
+void quota_forget_all(struct store_sqlite *store);
+/* What of the limit is not leased; inside a transaction, as the next. */
+int quota_left(struct store_sqlite *store, const struct store_counter *counter, int64_t limit, int64_t *left_r,
+               struct err *err);
+int quota_add(struct store_sqlite *store, const struct store_counter *counter, int64_t units, struct err *err);
+
+int sqlite_quota_lease(struct store *store, struct store_lease *leases, size_t count, struct err *err);
+int sqlite_quota_return(struct store *store, const struct store_return *returns, size_t count, struct err *err);
+int sqlite_quota_each(struct store *store, struct span stream, struct span day,
+                      int (*each)(void *context, struct span provider, int64_t leased), void *context, struct err *err);
+int sqlite_hold_add(struct store *store, const struct store_held *rows, size_t count, struct err *err);
+int sqlite_hold_each(struct store *store, struct span host, int (*each)(void *context, const struct store_held *row),
+                     void *context, struct err *err);
+int sqlite_hold_take(struct store *store, struct span host, struct span queue_id, struct store_lease *leases,
+                     size_t count, time_t now, bool *taken_r, struct err *err);
+int sqlite_hold_drop(struct store *store, struct span host, struct span queue_id, struct err *err);
 
 #endif
