@@ -36,10 +36,10 @@ struct store_change {
 	 * erased, or a category of bounce (user_unknown, domain_unknown,
 	 * permanent_other). */
 	struct span reason;
-	struct span detail; /* in words, for people: what the report said, what the operator wrote */
-	struct span who;    /* client's IP address, login of the operator, or empty */
-	struct span proof;  /* consent: the text that was agreed to, fields of the form; else empty */
-	uint64_t campaign;  /* of the mail that led to it; 0: none */
+	struct span detail;  /* in words, for people: what the report said, what the operator wrote */
+	struct span who;     /* client's IP address, login of the operator, or empty */
+	struct span proof;   /* consent: the text that was agreed to, fields of the form; else empty */
+	uint64_t campaign;   /* of the mail that led to it; 0: none */
 	time_t time;
 };
 
