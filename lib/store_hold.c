@@ -3,8 +3,17 @@
 
 #include <sqlite3.h>
 
+static const char hold_add_text[] = "INSERT INTO held (host, queue_id, stream, list, provider, address, key, why, time)"
+                                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
+static const char hold_each_text[] =
+        "SELECT host, queue_id, stream, list, provider, address, key, why, time, released, id FROM held"
+        " WHERE ?1 = '' OR host = ?1 ORDER BY id";
+static const char hold_released_text[] =
+        "UPDATE held SET released = ?3 WHERE host = ?1 AND queue_id = ?2 AND released IS NULL";
+static const char hold_drop_text[] = "DELETE FROM held WHERE host = ?1 AND queue_id = ?2";
+
 static int add_row(struct store_sqlite *store, const struct store_held *row, struct err *err) {
-	struct sqlite3_stmt *add = quota_statement(store, HOLD_ADD, err);
+	struct sqlite3_stmt *add = sql_get(store, hold_add_text, err);
 
 	if (add == NULL)
 		return -1;
@@ -54,7 +63,7 @@ static struct store_held read_row(struct sqlite3_stmt *statement) {
 int sqlite_hold_each(struct store *base, struct span host, int (*each)(void *context, const struct store_held *row),
                      void *context, struct err *err) {
 	struct store_sqlite *store = (struct store_sqlite *)base;
-	struct sqlite3_stmt *statement = quota_statement(store, HOLD_EACH, err);
+	struct sqlite3_stmt *statement = sql_get(store, hold_each_text, err);
 	int result, outcome = 0;
 
 	if (statement == NULL)
@@ -90,9 +99,9 @@ static int take_units(struct store_sqlite *store, struct store_lease *leases, si
 	return 0;
 }
 
-static int bind_message(struct store_sqlite *store, enum quota_statement which, struct span host, struct span queue_id,
+static int bind_message(struct store_sqlite *store, const char *text, struct span host, struct span queue_id,
                         struct sqlite3_stmt **statement_r, struct err *err) {
-	*statement_r = quota_statement(store, which, err);
+	*statement_r = sql_get(store, text, err);
 	if (*statement_r == NULL)
 		return -1;
 	sql_bind_text(*statement_r, 1, host);
@@ -113,7 +122,7 @@ int sqlite_hold_take(struct store *base, struct span host, struct span queue_id,
 			store_rollback(store);
 			return 0;
 		}
-		if (bind_message(store, HOLD_RELEASED, host, queue_id, &released, err) == 0) {
+		if (bind_message(store, hold_released_text, host, queue_id, &released, err) == 0) {
 			sql_bind_number(released, 3, now);
 			outcome = sql_run(store, released, err) == 0 && store_commit(store, err) == 0 ? 0 : -1;
 		}
@@ -131,7 +140,7 @@ int sqlite_hold_drop(struct store *base, struct span host, struct span queue_id,
 
 	if (store_begin(store, base->wait_ms, err) != STORE_DONE)
 		return -1;
-	if (bind_message(store, HOLD_DROP, host, queue_id, &drop, err) == 0 && sql_run(store, drop, err) == 0 &&
+	if (bind_message(store, hold_drop_text, host, queue_id, &drop, err) == 0 && sql_run(store, drop, err) == 0 &&
 	    store_commit(store, err) == 0)
 		return 0;
 	store_rollback(store);

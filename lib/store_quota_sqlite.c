@@ -3,37 +3,17 @@
 
 #include <sqlite3.h>
 
-static const char *const texts[QUOTA_STATEMENTS] = {
-        [QUOTA_LEASED] = "SELECT leased FROM quota WHERE stream = ?1 AND day = ?2 AND provider = ?3",
-        /* No more of those who wait are counted than there is quota for. */
-        [QUOTA_WAITING] = "SELECT count(*) FROM (SELECT 1 FROM held WHERE stream = ?1"
-                          " AND (?2 = '' OR provider = ?2) AND released IS NULL LIMIT ?3)",
-        [QUOTA_ADD] = "INSERT INTO quota (stream, day, provider, leased) VALUES (?1, ?2, ?3, ?4)"
-                      " ON CONFLICT DO UPDATE SET leased = leased + excluded.leased",
-        /* Never below nothing, whatever is given back twice. */
-        [QUOTA_GIVE_BACK] = "UPDATE quota SET leased = max(0, leased - ?4)"
-                            " WHERE stream = ?1 AND day = ?2 AND provider = ?3",
-        [QUOTA_EACH] = "SELECT provider, leased FROM quota WHERE stream = ?1 AND day = ?2 ORDER BY provider",
-        [HOLD_ADD] = "INSERT INTO held (host, queue_id, stream, list, provider, address, key, why, time)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
-        [HOLD_EACH] = "SELECT host, queue_id, stream, list, provider, address, key, why, time, released, id FROM held"
-                      " WHERE ?1 = '' OR host = ?1 ORDER BY id",
-        [HOLD_RELEASED] = "UPDATE held SET released = ?3 WHERE host = ?1 AND queue_id = ?2 AND released IS NULL",
-        [HOLD_DROP] = "DELETE FROM held WHERE host = ?1 AND queue_id = ?2",
-};
-
-struct sqlite3_stmt *quota_statement(struct store_sqlite *store, enum quota_statement which, struct err *err) {
-	if (store->quota[which] == NULL)
-		store->quota[which] = sql_prepare(store, texts[which], err);
-	return store->quota[which];
-}
-
-void quota_forget_all(struct store_sqlite *store) {
-	int i;
-
-	for (i = 0; i < QUOTA_STATEMENTS; i++)
-		sql_finalize(&store->quota[i]);
-}
+static const char quota_leased_text[] = "SELECT leased FROM quota WHERE stream = ?1 AND day = ?2 AND provider = ?3";
+/* No more of those who wait are counted than there is quota for. */
+static const char quota_waiting_text[] = "SELECT count(*) FROM (SELECT 1 FROM held WHERE stream = ?1"
+                                         " AND (?2 = '' OR provider = ?2) AND released IS NULL LIMIT ?3)";
+static const char quota_add_text[] = "INSERT INTO quota (stream, day, provider, leased) VALUES (?1, ?2, ?3, ?4)"
+                                     " ON CONFLICT DO UPDATE SET leased = leased + excluded.leased";
+/* Never below nothing, whatever is given back twice. */
+static const char quota_give_back_text[] = "UPDATE quota SET leased = max(0, leased - ?4)"
+                                           " WHERE stream = ?1 AND day = ?2 AND provider = ?3";
+static const char quota_each_text[] =
+        "SELECT provider, leased FROM quota WHERE stream = ?1 AND day = ?2 ORDER BY provider";
 
 static void bind_counter(struct sqlite3_stmt *statement, const struct store_counter *counter) {
 	sql_bind_text(statement, 1, counter->stream);
@@ -43,7 +23,7 @@ static void bind_counter(struct sqlite3_stmt *statement, const struct store_coun
 
 int quota_left(struct store_sqlite *store, const struct store_counter *counter, int64_t limit, int64_t *left_r,
                struct err *err) {
-	struct sqlite3_stmt *leased = quota_statement(store, QUOTA_LEASED, err);
+	struct sqlite3_stmt *leased = sql_get(store, quota_leased_text, err);
 	long long number;
 	bool found;
 
@@ -58,7 +38,7 @@ int quota_left(struct store_sqlite *store, const struct store_counter *counter, 
 
 static int count_waiting(struct store_sqlite *store, const struct store_counter *counter, int64_t most,
                          int64_t *waiting_r, struct err *err) {
-	struct sqlite3_stmt *waiting = quota_statement(store, QUOTA_WAITING, err);
+	struct sqlite3_stmt *waiting = sql_get(store, quota_waiting_text, err);
 	long long number;
 	bool found;
 
@@ -74,7 +54,7 @@ static int count_waiting(struct store_sqlite *store, const struct store_counter 
 }
 
 int quota_add(struct store_sqlite *store, const struct store_counter *counter, int64_t units, struct err *err) {
-	struct sqlite3_stmt *add = quota_statement(store, QUOTA_ADD, err);
+	struct sqlite3_stmt *add = sql_get(store, quota_add_text, err);
 
 	if (add == NULL)
 		return -1;
@@ -99,7 +79,7 @@ static int lease_one(struct store_sqlite *store, struct store_lease *lease, stru
 	return lease->granted == 0 ? 0 : quota_add(store, &lease->counter, lease->granted, err);
 }
 
-int sqlite_quota_lease(struct store *base, struct store_lease *leases, size_t count, struct err *err) {
+static int quota_lease(struct store *base, struct store_lease *leases, size_t count, struct err *err) {
 	struct store_sqlite *store = (struct store_sqlite *)base;
 	size_t i;
 
@@ -117,7 +97,7 @@ int sqlite_quota_lease(struct store *base, struct store_lease *leases, size_t co
 }
 
 static int give_back(struct store_sqlite *store, const struct store_return *back, struct err *err) {
-	struct sqlite3_stmt *statement = quota_statement(store, QUOTA_GIVE_BACK, err);
+	struct sqlite3_stmt *statement = sql_get(store, quota_give_back_text, err);
 
 	if (statement == NULL)
 		return -1;
@@ -126,7 +106,7 @@ static int give_back(struct store_sqlite *store, const struct store_return *back
 	return sql_run(store, statement, err);
 }
 
-int sqlite_quota_return(struct store *base, const struct store_return *returns, size_t count, struct err *err) {
+static int quota_return(struct store *base, const struct store_return *returns, size_t count, struct err *err) {
 	struct store_sqlite *store = (struct store_sqlite *)base;
 	size_t i;
 
@@ -141,11 +121,11 @@ int sqlite_quota_return(struct store *base, const struct store_return *returns, 
 	return -1;
 }
 
-int sqlite_quota_each(struct store *base, struct span stream, struct span day,
+static int quota_each(struct store *base, struct span stream, struct span day,
                       int (*each)(void *context, struct span provider, int64_t leased), void *context,
                       struct err *err) {
 	struct store_sqlite *store = (struct store_sqlite *)base;
-	struct sqlite3_stmt *statement = quota_statement(store, QUOTA_EACH, err);
+	struct sqlite3_stmt *statement = sql_get(store, quota_each_text, err);
 	int result, outcome = 0;
 
 	if (statement == NULL)
@@ -160,3 +140,13 @@ int sqlite_quota_each(struct store *base, struct span stream, struct span day,
 	sqlite3_reset(statement);
 	return outcome;
 }
+
+const struct store_quota_driver sqlite_quota = {
+        .lease = quota_lease,
+        .give_back = quota_return,
+        .each = quota_each,
+        .hold_add = sqlite_hold_add,
+        .hold_each = sqlite_hold_each,
+        .hold_take = sqlite_hold_take,
+        .hold_drop = sqlite_hold_drop,
+};
