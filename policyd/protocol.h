@@ -14,13 +14,30 @@
  * Besides `smtpd_access_policy` there are two requests of our own, for the milter:
  *
  *   request=todoku_recipient   May this recipient of the message have it?  With
+ *                              instance (the milter's own name of the message),
  *                              queue_id, list, sender, recipient, message_id.
  *                              Answers: DUNNO, HOLD, DISCARD, 4xx or 5xx with text.
- *   request=todoku_end         The fate of the message: queue_id, and result, which is
- *                              `sent` (its units are spent), `held` (they are given
- *                              back, and who waits is on record when the answer comes),
- *                              or `failed` (they are given back).  Answers: DUNNO, or
- *                              4xx with text where it could not be recorded.
+ *   request=todoku_end         The fate of the message: instance, queue_id, and result,
+ *                              which is `sent` (its units are spent), `held` (they are
+ *                              given back, and who waits is on record when the answer
+ *                              comes) or `failed` (they are given back).  Answers:
+ *                              DUNNO, or 4xx with text where it could not be recorded.
+ *
+ * Which path of a message asks what:
+ *
+ *   split    The reinject smtpd asks at RCPT; the milter at the end, by todoku_recipient,
+ *            and takes over the unit that was reserved at RCPT.  Each message has one
+ *            recipient there, and comes from the splitter: only its sender says whose
+ *            it is (lib/list_match.h), so what a list is known by otherwise counts at the
+ *            milter's end alone.  Mail of sendmail(1) goes the same way.
+ *   inline   The same, with several recipients, and login and client at RCPT.
+ *   non_smtpd_milters
+ *            Nobody asks at RCPT; the milter at the end.  A recipient that may not have
+ *            it is taken out; with all of them out the message is refused.
+ *   policy alone, without the milter
+ *            At RCPT, and at END-OF-MESSAGE (smtpd_end_of_data_restrictions), which
+ *            decides and spends.  Without that, a unit reserved at RCPT would come back
+ *            some time after its mail has left: it is needed.
  *
  * The parser is a cursor over the input with a sticky error.  It copies nothing: the
  * spans of a request point into the input.
