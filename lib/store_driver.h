@@ -9,6 +9,7 @@
 
 #include "lib/store.h"
 #include "lib/store_event.h"
+#include "lib/store_hold.h"
 #include "lib/store_status.h"
 #include "lib/store_warmup.h"
 
@@ -77,6 +78,20 @@ struct store_warmup_driver {
 	                  time_t expires, struct err *err);
 };
 
+/* lib/store_quota.h, lib/store_hold.h */
+struct store_quota_driver {
+	int (*lease)(struct store *store, struct store_lease *leases, size_t count, struct err *err);
+	int (*give_back)(struct store *store, const struct store_return *returns, size_t count, struct err *err);
+	int (*each)(struct store *store, struct span stream, struct span day,
+	            int (*each)(void *context, struct span provider, int64_t leased), void *context, struct err *err);
+	int (*hold_add)(struct store *store, const struct store_held *rows, size_t count, struct err *err);
+	int (*hold_each)(struct store *store, struct span host,
+	                 int (*each)(void *context, const struct store_held *row), void *context, struct err *err);
+	int (*hold_take)(struct store *store, struct span host, struct span queue_id, struct store_lease *leases,
+	                 size_t count, time_t now, bool *taken_r, struct err *err);
+	int (*hold_drop)(struct store *store, struct span host, struct span queue_id, struct err *err);
+};
+
 struct store_driver {
 	const char *name;
 	/* With `create` false the store must exist. */
@@ -97,6 +112,7 @@ struct store_driver {
 	const struct store_status_driver *status;
 	const struct store_event_driver *event;
 	const struct store_warmup_driver *warmup;
+	const struct store_quota_driver *quota;
 };
 
 extern const struct store_driver store_sqlite_driver;

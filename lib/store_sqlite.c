@@ -174,4 +174,5 @@ const struct store_driver store_sqlite_driver = {
         .rollup = sqlite_rollup,
         .expire = sqlite_expire,
         .warmup = &sqlite_warmup,
+        .quota = &sqlite_quota,
 };
