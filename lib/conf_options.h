@@ -71,8 +71,10 @@
 	     "folder of Postfix's configuration, for todoku hold; empty: Postfix's own")                               \
 	TEXTS(alert_command, any, "{}",                                                                                \
 	      "program (absolute path) and its first arguments, run when a breaker opens or closes or a stream stops") \
-	TIME(alert_interval, "15m", 1, 86400, "between two alerts of one stream, except the first of a kind")          \
-	TIME(alert_timeout, "30s", 1, 3600, "after which the program is ended")
+	TIME(alert_interval, "15m", 1, 86400, "within which one stream is not reported twice for the same")            \
+	TIME(alert_timeout, "30s", 1, 3600, "after which the program is ended")                                        \
+	BOOL(mx_lookup, true, "look up whose mail a domain is, by its MX; else only by the tables of domains")         \
+	TEXTS(nameserver, hostport, "{}", "ADDRESS:PORT of name servers for that; empty: the system's")
 
 #define CONF_BOUNCED(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                   \
 	TEXT(listen, endpoint, "unix:/run/todoku/bounced.sock", "unix:PATH, or inet:ADDRESS:PORT")                     \
