@@ -60,7 +60,23 @@
 	TEXT(front_daemon, word, "todoku-front", "{daemon_name} of the smtpd that hands mail to the splitter")
 
 #define CONF_POLICYD(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                   \
-	TEXT(listen, endpoint, "unix:/run/todoku/policyd.sock", "unix:PATH, or inet:ADDRESS:PORT")
+	TEXT(listen, endpoint, "unix:/run/todoku/policyd.sock", "unix:PATH, or inet:ADDRESS:PORT")                     \
+	INT(threads, 2, 1, 64, "threads that answer")                                                                  \
+	INT(connections, 4000, 1, 100000, "connections at once; further ones are closed")                              \
+	TIME(time_limit, "3s", 1, 60, "how long an answer may wait for the store; then on_error decides")              \
+	TIME(transaction_timeout, "15m", 1, 86400, "after which a unit of quota comes back whose message never ended") \
+	TIME(leave_timeout, "10s", 1, 3600, "the same, once its connection has gone on or was closed")                 \
+	WORD(suppressed, "reject|discard", "reject", "mail to who is blocked or has left: 550 5.7.1, or dropped")      \
+	WORD(temporary_failed, "mail|reject", "mail", "mail to addresses marked temporary-failed")                     \
+	INT(decisions, 50000, 100, 10000000, "decisions kept for todoku explain, 1 KiB each")                          \
+	TEXT(postfix_config, path_or_empty, "",                                                                        \
+	     "folder of Postfix's configuration, for todoku hold; empty: Postfix's own")                               \
+	TEXTS(alert_command, any, "{}",                                                                                \
+	      "program (absolute path) and its first arguments, run when a breaker opens or closes or a stream stops") \
+	TIME(alert_interval, "15m", 1, 86400, "within which one stream is not reported twice for the same")            \
+	TIME(alert_timeout, "30s", 1, 3600, "after which the program is ended")                                        \
+	BOOL(mx_lookup, true, "look up whose mail a domain is, by its MX; else only by the tables of domains")         \
+	TEXTS(nameserver, hostport, "{}", "ADDRESS:PORT of name servers for that; empty: the system's")
 
 #define CONF_BOUNCED(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                   \
 	TEXT(listen, endpoint, "unix:/run/todoku/bounced.sock", "unix:PATH, or inet:ADDRESS:PORT")                     \
@@ -120,6 +136,30 @@
 #define CONF_STREAM(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                    \
 	TEXT(plan, plan, "none", "none, gradual, monthly:N or steps:N,N,...: recipients a day while warming up")       \
 	TEXT(start, date_or_empty, "", "first day of the plan, as 2026-12-01")                                         \
-	WORD(over_quota, "hold|defer|reject", "hold", "mail over the day's quota")
+	WORD(over_quota, "hold|defer|reject", "hold", "mail over the day's quota")                                     \
+	INT(idle_days, 30, 1, 3650, "days without mail after which the plan starts anew")                              \
+	INT(min_sample, 100, 1, 1000000000,                                                                            \
+	    "recipients a day without which its rates say nothing (or the day's quota, where that is less)")           \
+	REAL(min_use, 0.5, 0.0, 1.0, "share of the day's quota that must be used for the next day to grow")            \
+	REAL(bounce_hold, 0.02, 0.0, 1.0, "share of hard bounces from which the next day doesn't grow")                \
+	REAL(bounce_back, 0.05, 0.0, 1.0, "from which it goes a step back")                                            \
+	REAL(bounce_stop, 0.10, 0.0, 1.0, "from which the stream stops until todoku warmup resume")                    \
+	REAL(complaint_hold, 0.001, 0.0, 1.0, "share of complaints from which the next day doesn't grow")              \
+	REAL(complaint_stop, 0.003, 0.0, 1.0, "from which the stream stops until todoku warmup resume")                \
+	REAL(refusal_hold, 0.05, 0.0, 1.0,                                                                             \
+	     "share of a mailbox provider's mail refused by it from which that provider alone doesn't grow")           \
+	WORD(breaker, "hold|defer|off", "hold", "list mail while the breaker is open: held, deferred; off: none")      \
+	TIME(breaker_window, "24h", 3600, 604800, "over which the breaker looks, in whole hours")                      \
+	INT(breaker_sample, 200, 1, 1000000000, "recipients in the window without which the breaker stays closed")     \
+	REAL(breaker_bounces, 0.10, 0.0, 1.0, "share of hard bounces from which the breaker opens")                    \
+	REAL(breaker_complaints, 0.003, 0.0, 1.0, "share of complaints from which the breaker opens")                  \
+	REAL(breaker_refusals, 0.30, 0.0, 1.0,                                                                         \
+	     "share of mail refused for the sender's sake (reputation, content, DNSBL) from which it opens")
+
+#define CONF_PROVIDER(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                  \
+	TEXTS(domain, domain, "{}", "domains of its mail addresses; those below them too")                             \
+	TEXTS(mx, domain, "{}", "names that its MX hosts end in, as mail.protection.outlook.com")                      \
+	REAL(share, 1.0, 0.0, 1.0, "share of a stream's day that it may get")                                          \
+	INT(quota, 0, 0, 1000000000, "recipients a day of each stream at most; 0: no limit of its own")
 
 #endif
