@@ -11,6 +11,7 @@
 #include "lib/store_event.h"
 #include "lib/store_hold.h"
 #include "lib/store_status.h"
+#include "lib/store_warmup.h"
 
 struct store {
 	const struct store_driver *driver;
@@ -73,6 +74,24 @@ struct store_quota_driver {
 	int (*hold_drop)(struct store *store, struct span host, struct span queue_id, struct err *err);
 };
 
+/* lib/store_warmup.h */
+struct store_warmup_driver {
+	int (*find_ramp)(struct store *store, struct span stream, struct store_ramp *ramp_r, struct err *err);
+	int (*change_ramp)(struct store *store, struct span stream, const struct store_ramp *ramp,
+	                   const struct store_ramp_event *event, bool *changed_r, struct err *err);
+	int (*each_ramp_event)(struct store *store, struct span stream, int count,
+	                       int (*each)(void *context, const struct store_ramp_event *event), void *context,
+	                       struct err *err);
+	int (*add_traffic)(struct store *store, const struct store_traffic *traffic, size_t count, struct err *err);
+	int (*each_traffic)(struct store *store, struct span stream, time_t from, time_t end,
+	                    int (*each)(void *context, struct span provider, uint64_t sent), void *context,
+	                    struct err *err);
+	int (*find_domain)(struct store *store, struct span domain, int64_t day, bool *found_r,
+	                   struct store_domain *domain_r, struct err *err);
+	int (*set_domain)(struct store *store, struct span domain, struct span provider, int64_t day, time_t now,
+	                  time_t expires, struct err *err);
+};
+
 struct store_driver {
 	const char *name;
 	/* With `create` false the store must exist. */
@@ -93,6 +112,7 @@ struct store_driver {
 	const struct store_status_driver *status;
 	const struct store_event_driver *event;
 	const struct store_quota_driver *quota;
+	const struct store_warmup_driver *warmup;
 };
 
 extern const struct store_driver store_sqlite_driver;

@@ -131,6 +131,50 @@ static const char *const migrations[] = {
         " released INTEGER," /* when units were taken for it */
         " UNIQUE (host, queue_id, key));"
         "CREATE INDEX held_waiting ON held (stream, provider) WHERE released IS NULL;",
+
+        /* 3 to 4: warm-up */
+
+        "CREATE TABLE ramp ("
+        " stream TEXT PRIMARY KEY,"
+        " version INTEGER NOT NULL,"
+        " day INTEGER NOT NULL," /* days since 1970-01-01, as all of these */
+        " last_used INTEGER NOT NULL,"
+        " step INTEGER NOT NULL,"
+        " amount INTEGER NOT NULL,"
+        " plan INTEGER NOT NULL," /* a hash of its text */
+        " verdict INTEGER NOT NULL,"
+        " reason TEXT NOT NULL,"
+        " stopped INTEGER NOT NULL,"
+        " resumed INTEGER NOT NULL,"
+        " breaker INTEGER NOT NULL," /* since when it is open, or 0 */
+        " breaker_reason TEXT NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE ramp_hold ("
+        " stream TEXT NOT NULL,"
+        " provider TEXT NOT NULL,"
+        " amount INTEGER NOT NULL,"
+        " reason TEXT NOT NULL,"
+        " PRIMARY KEY (stream, provider)) WITHOUT ROWID;"
+        "CREATE TABLE ramp_event ("
+        " id INTEGER PRIMARY KEY,"
+        " stream TEXT NOT NULL,"
+        " time INTEGER NOT NULL,"
+        " kind TEXT NOT NULL,"
+        " reason TEXT NOT NULL,"
+        " who TEXT NOT NULL);"
+        "CREATE INDEX ramp_event_stream ON ramp_event (stream, id);"
+        "CREATE TABLE traffic ("
+        " stream TEXT NOT NULL,"
+        " hour INTEGER NOT NULL," /* its first second */
+        " provider TEXT NOT NULL,"
+        " sent INTEGER NOT NULL,"
+        " PRIMARY KEY (stream, hour, provider)) WITHOUT ROWID;"
+        "CREATE TABLE mx_domain ("
+        " domain TEXT PRIMARY KEY,"
+        " provider TEXT NOT NULL," /* from the day `since` on */
+        " before TEXT NOT NULL,"   /* until then */
+        " since INTEGER NOT NULL,"
+        " expires INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE INDEX mx_domain_expires ON mx_domain (expires);",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

@@ -174,4 +174,5 @@ const struct store_driver store_sqlite_driver = {
         .rollup = sqlite_rollup,
         .expire = sqlite_expire,
         .quota = &sqlite_quota,
+        .warmup = &sqlite_warmup,
 };

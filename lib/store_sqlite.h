@@ -172,7 +172,22 @@ int sqlite_hold_take(struct store *store, struct span host, struct span queue_id
                      size_t count, time_t now, bool *taken_r, struct err *err);
 int sqlite_hold_drop(struct store *store, struct span host, struct span queue_id, struct err *err);
 
+/* store_traffic.c */
+
+/* Forgets what is old; inside a transaction that writes. */
+int traffic_forget(struct store_sqlite *store, struct span stream, time_t now, struct err *err);
+int sqlite_add_traffic(struct store *store, const struct store_traffic *traffic, size_t count, struct err *err);
+int sqlite_each_traffic(struct store *store, struct span stream, time_t from, time_t end,
+                        int (*each)(void *context, struct span provider, uint64_t sent), void *context,
+                        struct err *err);
+int sqlite_find_domain(struct store *store, struct span domain, int64_t day, bool *found_r,
+                       struct store_domain *domain_r, struct err *err);
+int sqlite_set_domain(struct store *store, struct span domain, struct span provider, int64_t day, time_t now,
+                      time_t expires, struct err *err);
+
 /* The driver's functions */
+
+extern const struct store_warmup_driver sqlite_warmup; /* store_ramp.c */
 
 extern const struct store_status_driver sqlite_status;
 extern const struct store_event_driver sqlite_event;
