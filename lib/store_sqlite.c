@@ -149,6 +149,15 @@ enum store_result store_begin(struct store_sqlite *store, long wait_ms, struct e
 	return STORE_FAILED;
 }
 
+int store_begin_reading(struct store_sqlite *store, struct err *err) {
+	if (sql_exec(store, "BEGIN", err) != 0)
+		return -1;
+	if (look_at_schema(store, err) == 0)
+		return 0;
+	store_rollback(store);
+	return -1;
+}
+
 int store_commit(struct store_sqlite *store, struct err *err) {
 	struct sqlite3_stmt *commit = sql_get(store, commit_text, err);
 
@@ -175,4 +184,6 @@ const struct store_driver store_sqlite_driver = {
         .expire = sqlite_expire,
         .quota = &sqlite_quota,
         .warmup = &sqlite_warmup,
+        .status = &sqlite_status,
+        .event = &sqlite_event,
 };
