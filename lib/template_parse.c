@@ -339,7 +339,7 @@ static int parse_file(struct parser *p, struct span name, const struct file *fro
 	if (p->files == TEMPLATE_DEPTH_MAX)
 		return complain(p, from, from->line, name, "8 files within one another at most");
 	/* Room for one read more, which tells that a file is too large. */
-	buf_init(&text, TEMPLATE_FILE_MAX + 4096);
+	buf_init(&text, TEMPLATE_FILE_MAX + 8192);
 	if (p->read(p->context, name, &text, &why) == 0 && text.len > TEMPLATE_FILE_MAX)
 		err_set(&why, "found more than %d octets, allowed: less", TEMPLATE_FILE_MAX);
 	if (why.text[0] != '\0') {
