@@ -44,6 +44,68 @@ static const char *const migrations[] = {
         " count INTEGER NOT NULL,"
         " PRIMARY KEY (campaign, kind, hour)) WITHOUT ROWID;"
         "CREATE INDEX rollup_hour ON rollup (hour);",
+
+        /* 1 to 2: statuses and events */
+
+        /* An erased address has its key alone (U6). */
+        "CREATE TABLE address_text (key INTEGER PRIMARY KEY, address TEXT);"
+        "INSERT INTO address_text (key, address) SELECT key, address FROM address;"
+
+        /* Where an address may not have mail, or is marked: few of many, so that
+	 * policyd's look-ups stay in memory.  List '' is the address itself. */
+        "CREATE TABLE standing ("
+        " address_key INTEGER NOT NULL,"
+        " list TEXT NOT NULL,"
+        " status INTEGER NOT NULL CHECK (status IN (0, 1, 2)),"
+        " since INTEGER NOT NULL,"
+        " reason TEXT NOT NULL,"
+        " detail TEXT NOT NULL,"
+        " temporary_failed INTEGER NOT NULL DEFAULT 0," /* when the mark of N9 was set */
+        " PRIMARY KEY (address_key, list)) WITHOUT ROWID;"
+        "INSERT INTO standing (address_key, list, status, since, reason, detail, temporary_failed)"
+        " SELECT key, '', iif(status = 'active', 0, 2), since, coalesce(reason, ''), '', coalesce(temporary_failed, 0)"
+        " FROM address WHERE status <> 'active' OR temporary_failed IS NOT NULL;"
+        "DROP TABLE address;"
+        "ALTER TABLE address_text RENAME TO address;"
+
+        "CREATE TABLE change ("
+        " id INTEGER PRIMARY KEY,"
+        " address_key INTEGER NOT NULL,"
+        " list TEXT NOT NULL,"
+        " status INTEGER NOT NULL,"
+        " time INTEGER NOT NULL,"
+        " reason TEXT NOT NULL,"
+        " detail TEXT NOT NULL,"
+        " who TEXT NOT NULL,"
+        " proof TEXT NOT NULL,"
+        " campaign INTEGER NOT NULL);"
+        "CREATE INDEX change_address ON change (address_key, list);"
+        "CREATE INDEX change_time ON change (time);"
+
+        /* How far each journal of events was read. */
+        "CREATE TABLE source (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;"
+
+        /* What one reader did with one campaign: see store_reader.c. */
+        "CREATE TABLE reader ("
+        " key INTEGER NOT NULL,"
+        " campaign INTEGER NOT NULL,"
+        " newest INTEGER NOT NULL,"
+        " seen INTEGER NOT NULL,"
+        " human_hour INTEGER NOT NULL,"
+        " links BLOB NOT NULL,"
+        " PRIMARY KEY (key, campaign)) WITHOUT ROWID;"
+
+        "CREATE TABLE link ("
+        " campaign INTEGER NOT NULL,"
+        " id INTEGER NOT NULL," /* a hash of number and target */
+        " number INTEGER NOT NULL,"
+        " target TEXT NOT NULL,"
+        " last INTEGER NOT NULL," /* month of the last click */
+        " total INTEGER NOT NULL,"
+        " human INTEGER NOT NULL,"
+        " unique_total INTEGER NOT NULL,"
+        " unique_human INTEGER NOT NULL,"
+        " PRIMARY KEY (campaign, id)) WITHOUT ROWID;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

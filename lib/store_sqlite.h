@@ -13,27 +13,33 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-enum store_statement {
-	STORE_BEGIN,
-	STORE_COMMIT,
-	STORE_COOKIE,
-	STORE_HAS_TABLE,
-	STORE_ADD_CAMPAIGN,
-	STORE_TOUCH_CAMPAIGN,
-	STORE_ADD_ADDRESS,
-	STORE_ADD_ROLLUP,
-	STORE_STATEMENTS
+/* Records that are kept by month (UTC): a table a month, whose name ends in the
+ * month.  Statements name the table by each `%s` (four at most) and are prepared when
+ * first used. */
+#define MONTH_STATEMENTS_MAX 8
+struct month_kind {
+	const char *prefix; /* of the table's name, which is PREFIX_202612 */
+	/* Makes the table and its indexes; statements in a row. */
+	const char *create;
+	const char *statements[MONTH_STATEMENTS_MAX];
 };
 
-/* One month's table of sends, as far as this handle knows it. */
+/* One month's table, as far as this handle knows it. */
 struct store_month {
-	int month; /* year * 12 + month of the year from 0; 0: unused */
+	const struct month_kind *kind; /* NULL: unused */
+	int month;                     /* year * 12 + month of the year from 0 */
 	bool present;
-	struct sqlite3_stmt *find;   /* prepared when present */
-	struct sqlite3_stmt *insert; /* prepared when first used */
+	struct sqlite3_stmt *statements[MONTH_STATEMENTS_MAX];
 };
 /* A record looks at its own month and both neighbours. */
-#define STORE_MONTHS_KNOWN 4
+#define STORE_MONTHS_KNOWN 12
+
+/* Prepared statements of this handle, by the address of their text. */
+struct store_statement {
+	const char *text;
+	struct sqlite3_stmt *statement;
+};
+#define STORE_STATEMENTS 256 /* more than there are texts; a power of two */
 
 struct store_sqlite {
 	struct store base;
@@ -45,7 +51,7 @@ struct store_sqlite {
 	int version;
 	int failure;      /* SQLite's code at the last sql_fail(), or 0 */
 	long long cookie; /* of the schema, when the months were looked up */
-	struct sqlite3_stmt *statements[STORE_STATEMENTS];
+	struct store_statement statements[STORE_STATEMENTS];
 	struct store_month months[STORE_MONTHS_KNOWN];
 	size_t month_next; /* the one to forget next */
 };
@@ -62,11 +68,19 @@ void sql_roll_back(struct store_sqlite *store);
 /* NULL on failure. */
 struct sqlite3_stmt *sql_prepare(struct store_sqlite *store, const char *sql, struct err *err);
 void sql_finalize(struct sqlite3_stmt **statement);
+/* The same, prepared once and kept with the handle; `text` is a constant that
+ * stays where it is.  NULL on failure.  Whoever steps it to a row resets it. */
+struct sqlite3_stmt *sql_get(struct store_sqlite *store, const char *text, struct err *err);
+void sql_forget_all(struct store_sqlite *store);
 void sql_bind_key(struct sqlite3_stmt *statement, int index, uint64_t key);
 void sql_bind_number(struct sqlite3_stmt *statement, int index, long long number);
 /* Text where it is UTF-8 without NUL, else a blob.  The bytes must live until
  * the statement is reset. */
 void sql_bind_text(struct sqlite3_stmt *statement, int index, struct span text);
+/* Up to `max` octets instead of STORE_TEXT_MAX. */
+void sql_bind_long_text(struct sqlite3_stmt *statement, int index, struct span text, size_t max);
+void sql_bind_blob(struct sqlite3_stmt *statement, int index, struct span bytes);
+uint64_t sql_column_key(struct sqlite3_stmt *statement, int column);
 struct span sql_column_text(struct sqlite3_stmt *statement, int column);
 /* Runs to the end and resets. */
 int sql_run(struct store_sqlite *store, struct sqlite3_stmt *statement, struct err *err);
@@ -98,15 +112,54 @@ void store_rollback(struct store_sqlite *store);
 
 /* UTC; the time is one that store_check_sends() lets pass. */
 int month_of(time_t when);
-#define MONTH_TABLE_SIZE 24
-void month_table(char out[MONTH_TABLE_SIZE], int month);
-/* Valid until the next call.  Inside a transaction that writes. */
-int month_get(struct store_sqlite *store, int month, bool create, struct store_month **month_r, struct err *err);
+#define MONTH_TABLE_SIZE 32
+void month_table(char out[MONTH_TABLE_SIZE], const struct month_kind *kind, int month);
+/* Valid until the next call.  With `create`, inside a transaction that writes. */
+int month_get(struct store_sqlite *store, const struct month_kind *kind, int month, bool create,
+              struct store_month **month_r, struct err *err);
+/* The statement `which` of a month that is present; NULL on failure.  Valid until
+ * the next call of month_get(). */
+struct sqlite3_stmt *month_statement(struct store_sqlite *store, struct store_month *month, size_t which,
+                                     struct err *err);
+/* A statement's text for that month, prepared for one use. */
+struct sqlite3_stmt *month_prepare(struct store_sqlite *store, const struct month_kind *kind, int month,
+                                   const char *format, struct err *err);
 void month_forget_all(struct store_sqlite *store);
 /* The months that have a table, in order; the array is the caller's to free. */
-int month_list(struct store_sqlite *store, int **months_r, size_t *count_r, struct err *err);
+int month_list(struct store_sqlite *store, const struct month_kind *kind, int **months_r, size_t *count_r,
+               struct err *err);
+/* Drops the tables of the months before; adds to `dropped` how many. */
+int month_drop_before(struct store_sqlite *store, const struct month_kind *kind, int first_kept, int *dropped,
+                      struct err *err);
+
+/* store_send.c */
+
+extern const struct month_kind month_sends;
+
+/* store_rollup.c: counts by campaign, kind and hour, added up in memory and
+ * written once for a transaction. */
+
+struct tally;
+/* NULL when out of memory. */
+struct tally *tally_new(struct err *err);
+void tally_free(struct tally **tally);
+/* `kind` is a constant that stays where it is; `delta` may be negative. */
+int tally_count(struct tally *tally, uint64_t campaign, const char *kind, time_t when, long long delta,
+                struct err *err);
+int tally_write(struct store_sqlite *store, const struct tally *tally, struct err *err);
+/* Makes a campaign that is not on record, with the name empty; inside a
+ * transaction that writes. */
+int campaign_ensure(struct store_sqlite *store, uint64_t campaign, struct span list, time_t when, struct err *err);
+
+/* store_apply.c */
+
+/* Inside a transaction that writes. */
+int events_add(struct store_sqlite *store, const struct store_event *events, size_t count, struct err *err);
 
 /* The driver's functions */
+
+extern const struct store_status_driver sqlite_status;
+extern const struct store_event_driver sqlite_event;
 
 enum store_result sqlite_add_sends(struct store *store, const struct store_send *sends, size_t count, long wait_ms,
                                    struct err *err);
