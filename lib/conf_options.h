@@ -66,7 +66,22 @@
 
 #define CONF_BOUNCED(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                   \
 	TEXT(listen, endpoint, "unix:/run/todoku/bounced.sock", "unix:PATH, or inet:ADDRESS:PORT")                     \
-	TEXT(domain, hostname_or_empty, "", "domain of the return paths; empty: envelope senders stay as they are")
+	TEXT(domain, hostname_or_empty, "", "domain of the return paths; empty: envelope senders stay as they are")    \
+	TEXT(rules, path_or_empty, "", "rules of classification; empty: those that were installed")                    \
+	SIZE(max_message, "30M", 65536, 268435456, "octets of a message that are read; what lies behind is dropped")   \
+	SIZE(memory, "256M", 1048576, 1099511627776,                                                                   \
+	     "for all messages at hand together, four times their octets; more are put off with 452 4.3.1")            \
+	INT(connections, 200, 1, 10000, "connections of Postfix at once; more get 421 4.3.2")                          \
+	INT(workers, 4, 1, 64, "messages that are read at once")                                                       \
+	TIME(timeout, "5m", 1, 86400, "how long Postfix may be silent before a connection is given up")                \
+	TIME(token_age, "30d", 86400, 31536000,                                                                        \
+	     "how old a return path may be; reports to an older one change nothing")                                   \
+	INT(soft_days, 3, 1, 1000, "different days with temporary failures, after which an address is marked")         \
+	TIME(soft_within, "365d", 86400, 315360000, "those days lie in this time")                                     \
+	INT(full_days, 5, 1, 1000, "the same for full mailboxes, which do not count as the others")                    \
+	TIME(full_within, "30d", 86400, 315360000, "those days lie in this time")                                      \
+	SIZE(keep_mail, "256M", 0, 1099511627776, "of mails that were not understood, kept to be looked at")           \
+	INT(keep_faulty, 200000, 0, 1000000000, "records of what changed nothing: forged, expired, foreign")
 
 #define CONF_WEBD(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                      \
 	TEXT(listen, hostport, "127.0.0.1:8080", "ADDRESS:PORT of the listener for readers")                           \
