@@ -71,6 +71,7 @@ struct http_answer {
 	/* Octets for the journal (webd/record.h).  Where there are some, the answer goes
 	 * out when they are on disk, or can not be. */
 	struct buf record;
+	bool record_matters;       /* and if it can not be, the answer is 503 */
 	bool close;                /* the connection, after this answer */
 	struct buf body;           /* ceiling HTTP_ANSWER_MAX */
 	const char *constant_body; /* used instead of `body` where not NULL; a literal, not freed */
