@@ -231,8 +231,8 @@ static void take_reply(struct policy_verdict *verdict, enum policy_fate fate, st
 	verdict->fate = fate;
 	snprintf(verdict->code, sizeof verdict->code, "%.3s", action.at);
 	snprintf(verdict->status, sizeof verdict->status, "%.*s", 5, action.len > 9 ? action.at + 4 : "");
-	snprintf(verdict->text, sizeof verdict->text, "%.*s",
-	         action.len > 10 ? (int)(action.len - 10) : 0, action.len > 10 ? action.at + 10 : "");
+	snprintf(verdict->text, sizeof verdict->text, "%.*s", action.len > 10 ? (int)(action.len - 10) : 0,
+	         action.len > 10 ? action.at + 10 : "");
 }
 
 /* What puts off, puts off all; what refuses takes one out; what holds, holds all. */
@@ -278,8 +278,9 @@ static int ask_all(struct policy_client *client, const struct conf *conf, const 
 		buf_reset(&questions);
 		for (i = 0; i < count; i++)
 			add_question(&questions, client, list, m, asking->first + i);
-		outcome = questions.failed ? err_set(err, "out of memory")
-		                           : converse(client, conf, buf_span(&questions), count, on_answer, asking, err);
+		outcome = questions.failed
+		                  ? err_set(err, "out of memory")
+		                  : converse(client, conf, buf_span(&questions), count, on_answer, asking, err);
 		asking->first += count;
 	}
 	buf_free(&questions);
