@@ -35,7 +35,9 @@
 	      "headers that name the campaign; the first present counts")                                              \
 	WORD(campaign_by, "list|subject", "list",                                                                      \
 	     "campaign of mail without such a header: list and day, or also Subject")                                  \
-	WORD(on_error, "tempfail|accept", "tempfail", "what the daemons answer when they can't do their work")
+	WORD(on_error, "tempfail|accept", "tempfail", "what the daemons answer when they can't do their work")         \
+	WORD(suppressed, "reject|discard", "reject",                                                                   \
+	     "list mail to who left the list or is blocked: 550 5.7.1 with the reason, or quietly dropped and logged")
 
 #define CONF_LOG(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                       \
 	WORD(target, "syslog|stderr", "syslog", "syslog's mail facility, or standard error")                           \
@@ -64,7 +66,6 @@
 	TIME(time_limit, "3s", 1, 60, "how long an answer may wait for the store; then on_error decides")              \
 	TIME(transaction_timeout, "15m", 1, 86400, "after which a unit of quota comes back whose message never ended") \
 	TIME(leave_timeout, "10s", 1, 3600, "the same, once its connection has gone on or was closed")                 \
-	WORD(suppressed, "reject|discard", "reject", "mail to who is blocked or has left: 550 5.7.1, or dropped")      \
 	WORD(temporary_failed, "mail|reject", "mail", "mail to addresses marked temporary-failed")                     \
 	INT(decisions, 50000, 100, 10000000, "decisions kept for todoku explain, 1 KiB each")                          \
 	TEXT(postfix_config, path_or_empty, "",                                                                        \

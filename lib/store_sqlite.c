@@ -186,4 +186,5 @@ const struct store_driver store_sqlite_driver = {
         .warmup = &sqlite_warmup,
         .status = &sqlite_status,
         .event = &sqlite_event,
+        .export = &sqlite_export,
 };

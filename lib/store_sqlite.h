@@ -195,6 +195,7 @@ int sqlite_set_domain(struct store *store, struct span domain, struct span provi
 extern const struct store_warmup_driver sqlite_warmup; /* store_ramp.c */
 extern const struct store_quota_driver sqlite_quota;   /* store_quota_sqlite.c */
 extern const struct store_status_driver sqlite_status; /* store_standing.c */
+extern const struct store_export_driver sqlite_export; /* store_export.c */
 extern const struct store_event_driver sqlite_event;   /* store_event_report.c */
 
 enum store_result sqlite_add_sends(struct store *store, const struct store_send *sends, size_t count, long wait_ms,
