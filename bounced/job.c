@@ -23,7 +23,7 @@ struct job *job_new(struct lmtp_message *message, struct connection *connection)
 void job_free(struct job **job) {
 	if (*job == NULL)
 		return;
-	assert((*job)->intake == NULL);
+	assert((*job)->held == NULL);
 	lmtp_message_free(&(*job)->message);
 	free((*job)->replies);
 	free(*job);

@@ -11,14 +11,13 @@
 #include "bounced/lmtp.h"
 
 struct connection;
-struct intake;
 
 struct job {
 	struct lmtp_message *message;
 	const char **replies; /* one a recipient; texts that stay */
 	size_t count;
 	struct connection *connection; /* the server's */
-	struct intake *intake;         /* what became of it; NULL: could not be read */
+	void *held;                    /* what became of it, until it is committed */
 	struct job *next;
 };
 

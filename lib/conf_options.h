@@ -78,11 +78,31 @@
 
 #define CONF_BOUNCED(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                   \
 	TEXT(listen, endpoint, "unix:/run/todoku/bounced.sock", "unix:PATH, or inet:ADDRESS:PORT")                     \
-	TEXT(domain, hostname_or_empty, "", "domain of the return paths; empty: envelope senders stay as they are")
+	TEXT(domain, hostname_or_empty, "", "domain of the return paths; empty: envelope senders stay as they are")    \
+	TEXT(rules, path_or_empty, "", "rules of classification; empty: those that were installed")                    \
+	SIZE(max_message, "30M", 65536, 268435456, "octets of a message that are read; what lies behind is dropped")   \
+	SIZE(memory, "256M", 1048576, 1099511627776,                                                                   \
+	     "for all messages at hand together, four times their octets; more are put off with 452 4.3.1")            \
+	INT(connections, 200, 1, 10000, "connections of Postfix at once; more get 421 4.3.2")                          \
+	INT(workers, 4, 1, 64, "messages that are read at once")                                                       \
+	TIME(timeout, "5m", 1, 86400, "how long Postfix may be silent before a connection is given up")                \
+	TIME(token_age, "30d", 86400, 31536000,                                                                        \
+	     "how old a return path may be; reports to an older one change nothing")                                   \
+	INT(soft_days, 3, 1, 1000, "different days with temporary failures, after which an address is marked")         \
+	TIME(soft_within, "365d", 86400, 315360000, "those days lie in this time")                                     \
+	INT(full_days, 5, 1, 1000, "the same for full mailboxes, which do not count as the others")                    \
+	TIME(full_within, "30d", 86400, 315360000, "those days lie in this time")                                      \
+	SIZE(keep_mail, "256M", 0, 1099511627776, "of mails that were not understood, kept to be looked at")           \
+	INT(keep_faulty, 200000, 0, 1000000000, "records of what changed nothing: forged, expired, foreign")
 
 #define CONF_WEBD(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                      \
 	TEXT(listen, hostport, "127.0.0.1:8080", "ADDRESS:PORT of the listener for readers")                           \
-	TEXT(base_url, base_url, "", "what links in mail begin with, as https://t.example.com")
+	TEXT(base_url, base_url, "", "what links in mail begin with, as https://t.example.com")                        \
+	TEXT(pages, path, TODOKU_PAGES, "folder of the page and mail texts: todoku-pages(5)")                          \
+	TEXTS(sendmail, argument, "{/usr/sbin/sendmail}",                                                              \
+	      "the command that takes confirmation mails, and its arguments; run without a shell")                     \
+	INT(mails_per_address, 3, 1, 1000, "confirmation mails that one address may be sent in a day")                 \
+	INT(forms_per_network, 60, 1, 1000000, "forms that one network (/24 of IPv4, /64 of IPv6) may send in an hour")
 
 #define CONF_DKIM_POLICY(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                               \
 	TIME(expire, "7d", 172800, 31536000,                                                                           \
@@ -101,6 +121,7 @@
 	TEXT(key, path, "", "private key, PEM: RSA of at least 1024 bits, or Ed25519")
 
 #define CONF_LIST(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                      \
+	TEXT(title, any, "", "what readers call the list, on pages and in mail; empty: its name")                      \
 	TEXTS(sender, address_or_domain, "{}", "envelope senders of this list: addresses, or @domain")                 \
 	TEXTS(from, address_or_domain, "{}", "From addresses of this list: addresses, or @domain")                     \
 	TEXTS(sasl_login, any, "{}", "SASL logins whose mail is this list's")                                          \
@@ -130,6 +151,27 @@
 	WORD(pattern, "once|confirm|address", "confirm",                                                               \
 	     "the page: one button, a question first, or enter the address")                                           \
 	BOOL(mailto, true, "List-Unsubscribe offers a mailto: as well")
+
+#define CONF_FORM(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                      \
+	BOOL(published, false, "whether BASE_URL/f/LIST lets anyone register")                                         \
+	TEXT(colour, colour, "#1a5fb4",                                                                                \
+	     "colour of the list's pages; darkened or lightened where text could not be read")                         \
+	TEXT(intro, any, "", "a paragraph above the fields")                                                           \
+	TEXT(consent, any, "",                                                                                         \
+	     "what the reader agrees to, word for word; kept as proof; empty: consent.txt of the pages")               \
+	TEXT(privacy_url, url_or_empty, "", "page with the privacy policy, linked from the form; empty: no link")      \
+	TEXT(from, address_or_empty, "",                                                                               \
+	     "From of confirmation mails; empty: the first address of from, else of sender")                           \
+	TIME(expire, "3d", 3600, 2592000, "how long the link in a confirmation mail holds")
+
+#define CONF_FORM_FIELD(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                \
+	WORD(kind, "text|name|company|textarea|choice", "text",                                                        \
+	     "one line, a name, a company, several lines, or one of the options")                                      \
+	TEXT(label, any, "", "what stands at the field; empty: its name")                                              \
+	TEXT(hint, any, "", "a line of help at the field")                                                             \
+	BOOL(required, false, "whether it must be filled in")                                                          \
+	INT(max, 100, 1, 300, "characters at most")                                                                    \
+	TEXTS(options, any, "{}", "what a choice offers")
 
 #define CONF_STREAM(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                    \
 	TEXT(plan, plan, "none", "none, gradual, monthly:N or steps:N,N,...: recipients a day while warming up")       \

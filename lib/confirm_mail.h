@@ -4,7 +4,7 @@
  *
  * The texts are PAGES/ja/join.txt, leave.txt and the same under en
  * (todoku-pages(5)), where PAGES is option webd.pages.  The first line of each
- * is the Subject.  The mail is multipart/no: one text/plain part in UTF-8 and
+ * is the Subject.  The mail is one text/plain part in UTF-8 and
  * base64, with Auto-Submitted (RFC 3834), and `X-Todoku-List: -`, so that the
  * milter signs it and leaves it alone otherwise.  No text of a reader's is in it
  * but the address it goes to.
@@ -18,8 +18,16 @@
 
 #include "lib/conf.h"
 #include "lib/confirm.h"
+#include "lib/template.h"
 
 struct confirm_mails;
+
+/* The names that the texts may use. */
+extern const struct template_name confirm_mail_names[];
+
+/* Local part of the envelope sender, at bounced.domain: what comes back to it says
+ * nothing of a list, and may be thrown away. */
+#define CONFIRM_MAIL_LOCAL "confirm"
 
 /* Reads the texts.  NULL with the reason: file, line, what was found and what is
  * allowed. */

@@ -10,8 +10,8 @@
  * Counts, all by the hour the report came in, of records without a `fault` alone:
  *
  *  - roll-up (store_rollup) of the campaign: kind "bounce" for each failure,
- *    "bounce.hard" for the permanent ones, "bounce.CATEGORY" for each category;
- *    "complaint"; "unsubscribe" for a change to unsubscribed;
+ *    "bounce.hard" for the permanent ones, "bounce.CATEGORY" for each category,
+ *    one for each send, however many reports come of it; "complaint";
  *  - feedback by stream and domain of the recipient, which the warm-up's gates and
  *    the breaker read (store_each_feedback);
  *  - temporary failures of an address by local day (N9).
@@ -46,13 +46,12 @@ enum store_feedback_kind {
 
 /* A temporary failure that counts (N9): one for each send. */
 struct store_soft {
-	int day;     /* local, days since 1970-01-01 */
+	int64_t day; /* local, as zone_day_number() */
 	bool full;   /* mailbox_full, which has a limit of its own */
-	time_t sent; /* with campaign and address: which send */
 	/* Marked temporary-failed after failures on so many different days, the last
 	 * `within` days counted. */
-	int limit;
-	int within;
+	long limit;
+	long within;
 };
 
 struct store_bounce {
@@ -61,6 +60,8 @@ struct store_bounce {
 	/* Proven by the token, else 0 and empty. */
 	uint64_t campaign;
 	uint64_t address_key;
+	time_t sent;         /* when the token was made: tells the sends of a campaign apart */
+	struct span address; /* canonical; for the log: it is on record by its key */
 	struct span list;
 	struct span stream;
 	struct span domain;  /* of the recipient */
@@ -95,15 +96,17 @@ enum store_bounce_result {
 	STORE_BOUNCE_MARKED /* new, and the address is temporary-failed from now on */
 };
 
-/* All in one transaction.  `results_r` (count of them). */
+/* All in one transaction.  `results_r`: count of them.  At -1 `alone_r` says that one
+ * of them was the reason, so that the others could be added without it. */
 int store_add_bounces(struct store *store, const struct store_bounce *bounces, size_t count,
-                      enum store_bounce_result *results_r, struct err *err);
+                      enum store_bounce_result *results_r, bool *alone_r, struct err *err);
 
-/* How much is kept for people to look at: raw mails in octets, and records that
- * have a fault.  The oldest go first. */
+/* How much is kept: raw mails in octets, records that have a fault, and of all
+ * records those from `since` on.  The oldest go first, some thousand at a time. */
 struct store_keep {
 	long long mail_octets;
 	long long faulty;
+	time_t since;
 };
 int store_trim_bounces(struct store *store, const struct store_keep *keep, struct err *err);
 
@@ -129,8 +132,9 @@ int store_each_bounce(struct store *store, const struct store_bounce_which *whic
 /* The mail that is kept of it, appended; nothing where there is none. */
 int store_bounce_mail(struct store *store, int64_t id, struct buf *mail, struct err *err);
 
-/* Another judgement of a report on record: its category, rule and counts are put
- * right, and `changes` made, in one transaction. */
+/* Another judgement of a report on record that counts: category, rule, failure,
+ * feedback and changes of `judged` take the place of what was, and the counts are
+ * put right, in one transaction. */
 int store_rejudge_bounce(struct store *store, int64_t id, const struct store_bounce *judged, struct err *err);
 
 /* Counts of one campaign by category, from the roll-up: "bounce.CATEGORY" without

@@ -8,6 +8,7 @@
 #define LIB_STORE_DRIVER_H
 
 #include "lib/store.h"
+#include "lib/store_bounce.h"
 #include "lib/store_event.h"
 #include "lib/store_hold.h"
 #include "lib/store_status.h"
@@ -92,6 +93,25 @@ struct store_quota_driver {
 	int (*hold_drop)(struct store *store, struct span host, struct span queue_id, struct err *err);
 };
 
+/* lib/store_bounce.h; times have been checked */
+struct store_bounce_driver {
+	int (*find_sent)(struct store *store, uint64_t campaign, uint64_t address_key, time_t from, time_t to,
+	                 struct store_sent *sent_r, bool *found_r, struct err *err);
+	int (*add)(struct store *store, const struct store_bounce *bounces, size_t count,
+	           enum store_bounce_result *results_r, bool *alone_r, struct err *err);
+	int (*trim)(struct store *store, const struct store_keep *keep, struct err *err);
+	int (*each)(struct store *store, const struct store_bounce_which *which,
+	            int (*each)(void *context, const struct store_bounce_row *row), void *context, struct err *err);
+	int (*mail)(struct store *store, int64_t id, struct buf *mail, struct err *err);
+	int (*rejudge)(struct store *store, int64_t id, const struct store_bounce *judged, struct err *err);
+	int (*each_error)(struct store *store, uint64_t campaign,
+	                  int (*each)(void *context, struct span category, uint64_t count), void *context,
+	                  struct err *err);
+	int (*each_feedback)(struct store *store, struct span stream, time_t from, time_t to,
+	                     int (*each)(void *context, const struct store_feedback *feedback), void *context,
+	                     struct err *err);
+};
+
 struct store_driver {
 	const char *name;
 	/* With `create` false the store must exist. */
@@ -113,6 +133,7 @@ struct store_driver {
 	const struct store_event_driver *event;
 	const struct store_warmup_driver *warmup;
 	const struct store_quota_driver *quota;
+	const struct store_bounce_driver *bounce;
 };
 
 extern const struct store_driver store_sqlite_driver;

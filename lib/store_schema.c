@@ -173,6 +173,62 @@ static const char *const migrations[] = {
         " released INTEGER," /* when units were taken for it */
         " UNIQUE (host, queue_id, key));"
         "CREATE INDEX held_waiting ON held (stream, provider) WHERE released IS NULL;",
+        /* What came back.  A return path names campaign, address and the time it was
+	 * made (sent); failure says that the record is counted as one. */
+        "CREATE TABLE bounce ("
+        " id INTEGER PRIMARY KEY,"
+        " report INTEGER NOT NULL UNIQUE,"
+        " time INTEGER NOT NULL,"
+        " campaign INTEGER NOT NULL,"
+        " address_key INTEGER NOT NULL,"
+        " sent INTEGER NOT NULL,"
+        " list TEXT NOT NULL,"
+        " stream TEXT NOT NULL,"
+        " domain TEXT NOT NULL,"
+        " mailbox TEXT NOT NULL,"
+        " fault TEXT NOT NULL,"
+        " category TEXT NOT NULL,"
+        " recipient TEXT NOT NULL,"
+        " status TEXT NOT NULL,"
+        " reply INTEGER NOT NULL,"
+        " phase TEXT NOT NULL,"
+        " diagnostic TEXT NOT NULL,"
+        " remote TEXT NOT NULL,"
+        " family TEXT NOT NULL,"
+        " rule TEXT NOT NULL,"
+        " sender TEXT NOT NULL,"
+        " subject TEXT NOT NULL,"
+        " failure INTEGER NOT NULL,"
+        " feedback INTEGER NOT NULL);"
+        "CREATE INDEX bounce_address ON bounce (address_key) WHERE address_key <> 0;"
+        "CREATE INDEX bounce_campaign ON bounce (campaign) WHERE campaign <> 0;"
+        "CREATE INDEX bounce_faulty ON bounce (id) WHERE fault <> '';"
+        "CREATE TABLE bounce_mail ("
+        " id INTEGER PRIMARY KEY REFERENCES bounce (id) ON DELETE CASCADE,"
+        " size INTEGER NOT NULL,"
+        " mail BLOB NOT NULL);"
+        "CREATE INDEX bounce_mail_size ON bounce_mail (id, size);"
+
+        /* Temporary failures of an address by local day, one a send (N9). */
+        "CREATE TABLE soft ("
+        " address_key INTEGER NOT NULL,"
+        " campaign INTEGER NOT NULL,"
+        " sent INTEGER NOT NULL,"
+        " day INTEGER NOT NULL,"
+        " is_full INTEGER NOT NULL,"
+        " PRIMARY KEY (address_key, campaign, sent)) WITHOUT ROWID;"
+
+        /* For gates and breaker. */
+        "CREATE TABLE feedback ("
+        " stream TEXT NOT NULL,"
+        " hour INTEGER NOT NULL," /* its first second */
+        " domain TEXT NOT NULL,"
+        " hard INTEGER NOT NULL,"
+        " soft INTEGER NOT NULL,"
+        " refused INTEGER NOT NULL,"
+        " complaint INTEGER NOT NULL,"
+        " PRIMARY KEY (stream, hour, domain)) WITHOUT ROWID;"
+        "CREATE INDEX feedback_hour ON feedback (hour);",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
