@@ -61,6 +61,12 @@ struct store_event_driver {
 	                 int (*each)(void *context, const struct store_link *link), void *context, struct err *err);
 };
 
+/* lib/store_export.h */
+struct store_export_driver {
+	int (*each_address)(struct store *store, int (*each)(void *context, uint64_t address_key, struct span address),
+	                    void *context, struct err *err);
+};
+
 /* lib/store_quota.h, lib/store_hold.h */
 struct store_quota_driver {
 	int (*lease)(struct store *store, struct store_lease *leases, size_t count, struct err *err);
@@ -91,12 +97,6 @@ struct store_warmup_driver {
 	                   struct store_domain *domain_r, struct err *err);
 	int (*set_domain)(struct store *store, struct span domain, struct span provider, int64_t day, time_t now,
 	                  time_t expires, struct err *err);
-};
-
-/* lib/store_export.h */
-struct store_export_driver {
-	int (*each_address)(struct store *store, int (*each)(void *context, uint64_t address_key, struct span address),
-	                    void *context, struct err *err);
 };
 
 /* lib/store_bounce.h; times have been checked */
@@ -137,9 +137,9 @@ struct store_driver {
 
 	const struct store_status_driver *status;
 	const struct store_event_driver *event;
-	const struct store_quota_driver *quota;
-	const struct store_warmup_driver *warmup;
 	const struct store_export_driver *export;
+	const struct store_warmup_driver *warmup;
+	const struct store_quota_driver *quota;
 	const struct store_bounce_driver *bounce;
 };
 
