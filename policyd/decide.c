@@ -13,6 +13,8 @@
 #include "policyd/answer.h"
 #include "policyd/limits.h"
 
+/* What the world is told; the log has the reason. */
+#define STORE_DOWN "the store does not answer; try again later"
 #define HANDLE_MS 1000 /* between two looks whether the store is still the same file */
 
 struct decider {
@@ -235,11 +237,11 @@ static void decide(struct decider *d, struct question *q, struct answer *answer)
 	answer_pass(answer, "quota");
 	q->stream = q->list->stream[0] == '\0' ? NULL : conf_find_stream(d->world->conf, span_of(q->list->stream));
 	if (open_store(d, &err) != 0) {
-		answer_error(answer, d->world->conf, err.text);
+		answer_error(answer, d->world->conf, STORE_DOWN);
 	} else if (check_standing(d, q, answer, &err) != 0 ||
 	           (answer->kind == ANSWER_PASS && q->stream != NULL && check_quota(d, q, answer, &err) != 0)) {
 		store_broke(d, &err);
-		answer_error(answer, d->world->conf, err.text);
+		answer_error(answer, d->world->conf, STORE_DOWN);
 	} else {
 		store_works(d);
 	}
