@@ -12,6 +12,8 @@
 static const struct verb verbs[] = {
         {"check", "[--dump | --manual] [--no-dns]",
          "says what is wrong with the configuration, the keys and their DNS records", check_run},
+        {"bounce classify", "[--rules FILE] [FILE...]",
+         "says of each failed recipient in a report why it failed and what to do", bounce_classify},
         {"key init", "[FILE]", "makes the key ring", key_init},
         {"key rotate", "[FILE]", "adds a key that signs from now on; old links stay good", key_rotate},
         {"dkim keygen", "DOMAIN SELECTOR [--type rsa|ed25519] [--bits N] [--out FILE]",
