@@ -56,7 +56,7 @@ static int make(void **state) {
 	char path[400], text[4000];
 	struct buf errors;
 	struct err err;
-	void *fixture;
+	void *fixture = NULL;
 
 	if (source == NULL)
 		source = ".";
@@ -320,7 +320,7 @@ static void test_never_sent(void **state) {
 /* The same report once more, with another trace on top and the address in capitals. */
 static void test_identity(void **state) {
 	struct place *place = *state;
-	char twice[8000], shouted[400];
+	char twice[9000], shouted[400];
 	const char *path, *text;
 	size_t i;
 
