@@ -59,10 +59,22 @@
 
 #define CONF_POLICYD(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                   \
 	TEXT(listen, endpoint, "unix:/run/todoku/policyd.sock", "unix:PATH, or inet:ADDRESS:PORT")                     \
+	INT(threads, 2, 1, 64, "threads that answer")                                                                  \
+	INT(connections, 4000, 1, 100000, "connections at once; further ones are closed")                              \
+	TIME(time_limit, "3s", 1, 60, "how long an answer may wait for the store; then on_error decides")              \
+	TIME(transaction_timeout, "15m", 1, 86400, "after which a unit of quota comes back whose message never ended") \
+	TIME(leave_timeout, "10s", 1, 3600, "the same, once its connection has gone on or was closed")                 \
+	WORD(suppressed, "reject|discard", "reject", "mail to who is blocked or has left: 550 5.7.1, or dropped")      \
+	WORD(temporary_failed, "mail|reject", "mail", "mail to addresses marked temporary-failed")                     \
+	INT(decisions, 50000, 100, 10000000, "decisions kept for todoku explain, 1 KiB each")                          \
+	TEXT(postfix_config, path_or_empty, "",                                                                        \
+	     "folder of Postfix's configuration, for todoku hold; empty: Postfix's own")                               \
 	TEXTS(alert_command, any, "{}",                                                                                \
 	      "program (absolute path) and its first arguments, run when a breaker opens or closes or a stream stops") \
-	TIME(alert_interval, "15m", 1, 86400, "between two alerts of one stream, except the first of a kind")          \
-	TIME(alert_timeout, "30s", 1, 3600, "after which the program is ended")
+	TIME(alert_interval, "15m", 1, 86400, "within which one stream is not reported twice for the same")            \
+	TIME(alert_timeout, "30s", 1, 3600, "after which the program is ended")                                        \
+	BOOL(mx_lookup, true, "look up whose mail a domain is, by its MX; else only by the tables of domains")         \
+	TEXTS(nameserver, hostport, "{}", "ADDRESS:PORT of name servers for that; empty: the system's")
 
 #define CONF_BOUNCED(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                   \
 	TEXT(listen, endpoint, "unix:/run/todoku/bounced.sock", "unix:PATH, or inet:ADDRESS:PORT")                     \

@@ -14,7 +14,11 @@
 #ifndef LIB_PROVIDER_H
 #define LIB_PROVIDER_H
 
+#include <stdint.h>
+#include <time.h>
+
 #include "lib/conf.h"
+#include "lib/err.h"
 #include "lib/text.h"
 
 struct store;

@@ -63,26 +63,27 @@ int store_each_ramp_event(struct store *store, struct span stream, int count,
                           struct err *err);
 
 /*
- * What happened, by stream, provider and hour (of UTC).  policyd adds `sent`,
- * the units committed since it last did, some seconds apart and when it ends:
- * figures to judge by, while the quota itself is counted by its leases.  bounced
- * adds the others in the transaction that records the report (traffic_add() of
- * lib/store_sqlite.h).
+ * Recipients accepted, by stream, provider and hour (of UTC): what the rates of the
+ * gates and of the breaker are rates of.  policyd adds the units that were
+ * committed since it last did, some seconds apart and when it ends.  The quota
+ * itself is counted by its leases (lib/store_quota.h); a kill loses some
+ * seconds of these figures, and nothing else.
  *
- * Calls back once for each provider with any count in the hours that begin in
- * [from, end), by name. */
-int store_each_traffic(struct store *store, struct span stream, time_t from, time_t end,
-                       int (*each)(void *context, struct span provider, const struct warmup_counts *counts),
-                       void *context, struct err *err);
-
+ * What came back is in lib/store_bounce.h (store_each_feedback()).
+ */
 struct store_traffic {
 	struct span stream;
 	struct span provider; /* PROVIDER_OTHER where it isn't known */
 	time_t time;
-	struct warmup_counts more;
+	uint64_t sent;
 };
-/* Adds all of them in one transaction. */
+/* Adds all of them, in one transaction. */
 int store_add_traffic(struct store *store, const struct store_traffic *traffic, size_t count, struct err *err);
+/* Calls back once for each provider with any in the hours that begin in [from,
+ * end), by name; stops when it returns non-zero.  The span lives for the call, which
+ * must not use the handle. */
+int store_each_traffic(struct store *store, struct span stream, time_t from, time_t end,
+                       int (*each)(void *context, struct span provider, uint64_t sent), void *context, struct err *err);
 
 /*
  * The provider of a domain by its MX.  What is found counts from the next day

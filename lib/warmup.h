@@ -45,8 +45,13 @@ int warmup_look(struct store *store, const struct conf *conf, const struct conf_
  * besides. */
 long long warmup_provider_quota(const struct conf *conf, const struct warmup_today *today, const char *provider);
 
-/* A stop is over, or the breaker is closed: the ramp begins anew (W3).  `resumed_r`
- * false: there was nothing to resume. */
+/* The day after, were it to begin now: what the figures of today so far make of it. */
+int warmup_forecast(struct store *store, const struct conf *conf, const struct conf_stream *stream,
+                    const struct zone *zone, time_t now, struct store_ramp *tomorrow_r, struct err *err);
+
+/* A stop is over and the plan begins anew (W3); a breaker that is open closes.  What came
+ * back until the end of this hour is past for both.  `resumed_r` false: there was
+ * nothing to resume. */
 int warmup_resume(struct store *store, const struct conf_stream *stream, const struct zone *zone, time_t now,
                   struct span who, struct span why, bool *resumed_r, struct err *err);
 
