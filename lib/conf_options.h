@@ -35,7 +35,9 @@
 	      "headers that name the campaign; the first present counts")                                              \
 	WORD(campaign_by, "list|subject", "list",                                                                      \
 	     "campaign of mail without such a header: list and day, or also Subject")                                  \
-	WORD(on_error, "tempfail|accept", "tempfail", "what the daemons answer when they can't do their work")
+	WORD(on_error, "tempfail|accept", "tempfail", "what the daemons answer when they can't do their work")         \
+	WORD(suppressed, "reject|discard", "reject",                                                                   \
+	     "list mail to who left the list or is blocked: 550 5.7.1 with the reason, or quietly dropped and logged")
 
 #define CONF_LOG(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                       \
 	WORD(target, "syslog|stderr", "syslog", "syslog's mail facility, or standard error")                           \

@@ -112,6 +112,12 @@ struct store_bounce_driver {
 	                     struct err *err);
 };
 
+/* lib/store_export.h */
+struct store_export_driver {
+	int (*each_address)(struct store *store, int (*each)(void *context, uint64_t address_key, struct span address),
+	                    void *context, struct err *err);
+};
+
 struct store_driver {
 	const char *name;
 	/* With `create` false the store must exist. */
@@ -134,6 +140,7 @@ struct store_driver {
 	const struct store_warmup_driver *warmup;
 	const struct store_quota_driver *quota;
 	const struct store_bounce_driver *bounce;
+	const struct store_export_driver *export;
 };
 
 extern const struct store_driver store_sqlite_driver;

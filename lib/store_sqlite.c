@@ -187,4 +187,5 @@ const struct store_driver store_sqlite_driver = {
         .status = &sqlite_status,
         .event = &sqlite_event,
         .bounce = &sqlite_bounce,
+        .export = &sqlite_export,
 };

@@ -206,6 +206,7 @@ extern const struct store_warmup_driver sqlite_warmup; /* store_ramp.c */
 
 extern const struct store_quota_driver sqlite_quota;
 extern const struct store_status_driver sqlite_status; /* store_standing.c */
+extern const struct store_export_driver sqlite_export; /* store_export.c */
 extern const struct store_event_driver sqlite_event;   /* store_event_report.c */
 extern const struct store_bounce_driver sqlite_bounce; /* store_bounce_read.c */
 
