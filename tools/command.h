@@ -31,6 +31,10 @@ struct verb {
 	int (*run)(struct command *command);
 };
 
+int bounce_classify(struct command *command);
+int bounce_show(struct command *command);
+int bounce_reclassify(struct command *command);
+int report_errors(struct command *command);
 int check_run(struct command *command);
 int key_init(struct command *command);
 int key_rotate(struct command *command);

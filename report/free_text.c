@@ -1,0 +1,173 @@
+/* Notices in free text (notice.h), judged. */
+#include <string.h>
+
+#include "report/job.h"
+#include "report/kinds.h"
+#include "report/smtp.h"
+
+enum { ROOM_SCRATCH = 3 };
+
+struct free_reading {
+	struct job *job;
+	struct notice notice;
+	struct span failed; /* X-Failed-Recipients */
+	bool delayed;
+};
+
+/* Is it one at all?  Ordinary mail speaks of deliveries too. */
+static bool is_notice(const struct free_reading *r) {
+	const struct mail *mail = &r->job->mail;
+	bool named = false;
+	size_t i;
+
+	if (r->failed.len > 0)
+		return true;
+	for (i = 0; i < r->notice.count && !named; i++)
+		named = r->notice.items[i].rank == NOTICE_NAMED;
+	if (kinds_from_daemon(mail))
+		return r->notice.failed || r->notice.delayed || r->notice.delivered || named ||
+		       kinds_subject_of_bounce(r->job->subject);
+	return (r->notice.failed || r->notice.delayed || r->notice.phase != NULL) &&
+	       (kinds_subject_of_bounce(r->job->subject) || (named && r->notice.family != NULL));
+}
+
+static bool is_sender(const struct free_reading *r, struct span address) {
+	struct span to = mail_find(&r->job->mail.header, SPAN("To")),
+	            from = mail_find(&r->job->mail.header, SPAN("From"));
+	struct span one;
+
+	while (smtp_next_address(&to, &one))
+		if (span_equal_nocase(one, address))
+			return true;
+	while (smtp_next_address(&from, &one))
+		if (span_equal_nocase(one, address))
+			return true;
+	return span_equal_nocase(address, span_of(r->job->report->returned_from));
+}
+
+static bool is_role(struct span address) {
+	static const char *const roles[] = {"postmaster@", "mailer-daemon@", "abuse@", "support@",
+	                                    "hostmaster@", "webmaster@",     "admin@", "info@"};
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		if (span_starts_nocase(address, span_of(roles[i])))
+			return true;
+	return false;
+}
+
+/* How many codes and words a judgement stands on. */
+static void judge(struct free_reading *r, struct report_result *result, struct span speech, const char *phase) {
+	struct smtp_codes codes;
+	struct evidence e = {.diagnostic = speech, .recipient = span_of(result->recipient), .dsn_status = ""};
+	struct verdict verdict;
+
+	smtp_find_codes(speech, &codes);
+	e.status = codes.status;
+	e.reply = codes.reply;
+	e.phase = phase != NULL ? phase : r->notice.phase != NULL ? r->notice.phase : "";
+	rules_judge(r->job->rules, &e, &verdict);
+	if (!verdict.by_text && (codes.reply == 0 || smtp_status_is_vague(codes.status))) {
+		/* All that is said before the returned message, and the subject. */
+		struct buf *room = &r->job->rooms[ROOM_SCRATCH];
+		struct span all = r->notice.text;
+
+		buf_reset(room);
+		buf_add(room, all.at, all.len < JOB_SPEECH_MAX ? all.len : JOB_SPEECH_MAX);
+		buf_add_text(room, "\n");
+		buf_add_span(room, r->job->subject);
+		e.diagnostic = buf_span(room);
+		if (codes.reply == 0 && codes.status[0] == '\0') {
+			smtp_find_codes(e.diagnostic, &codes);
+			e.status = codes.status;
+			e.reply = codes.reply;
+		}
+	}
+	job_judge(r->job, &e, result);
+}
+
+static void add_item(struct free_reading *r, struct span address, const struct notice_item *item) {
+	struct report_text *keep = r->job->report->text;
+	struct report_result *result = job_add(r->job, r->delayed ? REPORT_DELAYED : REPORT_UNDETERMINED);
+	struct buf speech;
+
+	if (result == NULL)
+		return;
+	result->recipient = result->final = keep_text(keep, address, 400);
+	if (item != NULL && item->origin.len > 0)
+		result->recipient = result->original = keep_text(keep, item->origin, 400);
+	if (r->delayed)
+		return;
+	buf_init(&speech, NOTICE_SPEECH_MAX + 16);
+	if (item != NULL)
+		notice_speech(&r->notice, item, &speech);
+	judge(r, result, buf_span(&speech), item == NULL ? NULL : item->phase);
+	buf_free(&speech);
+}
+
+/* Those that the header names; what is said of one that the text does not name is
+ * what is said of the first it does. */
+static bool add_failed_recipients(struct free_reading *r) {
+	struct span rest = r->failed, address;
+	size_t before = r->job->report->count, i, listed = r->notice.count;
+
+	for (i = 0; i < r->notice.count && listed == r->notice.count; i++)
+		if (r->notice.items[i].rank >= NOTICE_LISTED)
+			listed = i;
+	while (smtp_next_address(&rest, &address)) {
+		const struct notice_item *item = notice_find(&r->notice, address);
+
+		if (item == NULL && listed < r->notice.count)
+			item = &r->notice.items[listed];
+		add_item(r, address, item);
+	}
+	return r->job->report->count > before;
+}
+
+/* Items of that rank; those that are the sender or a role only if nobody else is. */
+static bool add_items(struct free_reading *r, enum notice_rank least, bool all) {
+	size_t before = r->job->report->count, i;
+
+	for (i = 0; i < r->notice.count; i++) {
+		const struct notice_item *item = &r->notice.items[i];
+
+		if (item->rank >= least && (all || (!is_sender(r, item->address) && !is_role(item->address))))
+			add_item(r, item->address, item);
+	}
+	return r->job->report->count > before;
+}
+
+static void add_recipients(struct free_reading *r) {
+	const char *returned;
+
+	if (add_failed_recipients(r) || add_items(r, NOTICE_LISTED, false) || add_items(r, NOTICE_NAMED, true))
+		return;
+	returned = job_returned_recipient(r->job);
+	if (returned[0] == '\0' && add_items(r, NOTICE_MENTIONED, false))
+		return;
+	if (returned[0] == '\0' && add_items(r, NOTICE_LISTED, true))
+		return;
+	add_item(r, span_of(returned), NULL);
+}
+
+bool job_read_notice(struct job *job) {
+	struct free_reading r = {.job = job, .failed = mail_find(&job->mail.header, SPAN("X-Failed-Recipients"))};
+	bool is;
+
+	if (notice_read(rules_marks(job->rules), job->text, &r.notice) != 0) {
+		job->out_of_memory = true;
+		return true;
+	}
+	is = is_notice(&r);
+	if (is) {
+		if (job->returned.len == 0) {
+			job->returned = r.notice.returned;
+			job_read_returned(job);
+		}
+		r.delayed = kinds_subject_of_delay(job->subject) || (r.notice.delayed && !r.notice.failed);
+		job->report->family = r.notice.family != NULL ? r.notice.family : "text";
+		add_recipients(&r);
+	}
+	notice_free(&r.notice);
+	return is;
+}

@@ -1,0 +1,50 @@
+/*
+ * One message being read: what the readers of its kinds share.
+ */
+#ifndef REPORT_JOB_H
+#define REPORT_JOB_H
+
+#include "report/keep.h"
+#include "report/mail.h"
+#include "report/notice.h"
+#include "report/report.h"
+#include "report/rules.h"
+
+#define JOB_SPEECH_MAX 8192U /* octets that are judged at once */
+
+struct job {
+	const struct rules *rules;
+	struct mail mail;
+	struct report *report;
+	size_t room;          /* of report->results */
+	struct span subject;  /* decoded */
+	struct span text;     /* the first text, decoded */
+	struct span html;     /* the first HTML, decoded, without tags; where there is no text */
+	struct span returned; /* header of the returned message, and more */
+	struct mail_header returned_fields;
+	struct buf rooms[4]; /* what decoded text lies in: subject, text, part, scratch */
+	bool out_of_memory;
+};
+
+/* The readers: each adds results and returns true, or finds that it is not its
+ * kind and returns false. */
+bool job_read_feedback(struct job *job);
+bool job_read_status(struct job *job);
+bool job_read_ses(struct job *job);
+bool job_read_notice(struct job *job);
+
+/* A new result, emptied; NULL past the limit or out of memory. */
+struct report_result *job_add(struct job *job, enum report_category category);
+/* Judges and fills in all but the recipients. */
+void job_judge(struct job *job, const struct evidence *evidence, struct report_result *result);
+/* The part as text: decoded into one of the rooms. */
+struct span job_decode(struct job *job, const struct mail_part *part, size_t room);
+/* The address in a field's value, kept; "" where there is none. */
+const char *job_keep_address(struct job *job, struct span value);
+/* Whom the returned message was for, as far as it tells of one; "" else. */
+const char *job_returned_recipient(struct job *job);
+
+/* Reads the header of `returned` into the report. */
+void job_read_returned(struct job *job);
+
+#endif
