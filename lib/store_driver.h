@@ -90,6 +90,11 @@ const struct store_driver *store_driver_of(const struct conf_store *conf);
 /* Can these be recorded?  One bad record must not spoil a group. */
 int store_check_sends(const struct store_send *sends, size_t count, struct err *err);
 
+/* Kind of the roll-up for a figure of events: "click.unique.human".  It stays where
+ * it is. */
+enum store_figure_part { STORE_TOTAL, STORE_HUMAN, STORE_UNIQUE, STORE_UNIQUE_HUMAN };
+const char *store_figure_kind(enum store_event_kind kind, enum store_figure_part part);
+
 /* Of a clock that nobody sets. */
 long long store_now_ms(void);
 

@@ -41,7 +41,7 @@ static void name_table(char *sql, size_t size, const struct month_kind *kind, in
 
 	month_table(table, kind, month);
 	/* What a format does not use is passed over. */
-	len = snprintf(sql, size, format, table, table, table, table);
+	len = snprintf(sql, size, format, table, table, table, table, table);
 	assert(len > 0 && (size_t)len < size);
 	(void)len;
 }
@@ -156,22 +156,4 @@ int month_list(struct store_sqlite *store, const struct month_kind *kind, int **
 	*months_r = months;
 	*count_r = count;
 	return 0;
-}
-
-int month_drop_before(struct store_sqlite *store, const struct month_kind *kind, int first_kept, int *dropped,
-                      struct err *err) {
-	char table[MONTH_TABLE_SIZE], sql[64];
-	int *months, outcome = 0;
-	size_t count, i;
-
-	if (month_list(store, kind, &months, &count, err) != 0)
-		return -1;
-	for (i = 0; i < count && months[i] < first_kept && outcome == 0; i++) {
-		month_table(table, kind, months[i]);
-		snprintf(sql, sizeof sql, "DROP TABLE %s", table);
-		outcome = sql_exec(store, sql, err);
-		++*dropped;
-	}
-	free(months);
-	return outcome;
 }

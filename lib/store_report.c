@@ -174,16 +174,3 @@ int sqlite_rollup(struct store *base, uint64_t campaign, struct span kind, uint6
 	sql_finalize(&statement);
 	return outcome;
 }
-
-int sqlite_expire(struct store *base, time_t now, int keep_months, int *dropped_r, struct err *err) {
-	struct store_sqlite *store = (struct store_sqlite *)base;
-
-	*dropped_r = 0;
-	if (store_begin(store, base->wait_ms, err) != STORE_DONE)
-		return -1;
-	if (month_drop_before(store, &month_sends, month_of(now) - keep_months, dropped_r, err) == 0 &&
-	    store_commit(store, err) == 0)
-		return 0;
-	store_rollback(store);
-	return -1;
-}

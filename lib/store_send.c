@@ -1,8 +1,9 @@
 #include "lib/store_sqlite.h"
 
 #include <sqlite3.h>
+#include <stdlib.h>
 
-enum { FIND, INSERT };
+enum { FIND, INSERT, LINKS };
 
 const struct month_kind month_sends = {
         .prefix = "send",
@@ -20,7 +21,8 @@ const struct month_kind month_sends = {
         .statements = {[FIND] = "SELECT 1 FROM %s WHERE campaign = ?1 AND address_key = ?2 AND message = ?3",
                        [INSERT] = "INSERT INTO %s (campaign, address_key, message, time, stream, queue_id,"
                                   " message_id, links, flags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-                                  " ON CONFLICT DO NOTHING"},
+                                  " ON CONFLICT DO NOTHING",
+                       [LINKS] = "SELECT coalesce(max(links), 0) FROM %s WHERE campaign = ?1 AND address_key = ?2"},
 };
 
 /* The times of one campaign's records in a row, since mail of a campaign comes so
@@ -187,4 +189,67 @@ out:
 		store_rollback(store);
 	tally_free(&tally);
 	return result;
+}
+
+static int links_in(struct store_sqlite *store, int number, uint64_t campaign, uint64_t address_key, int *links,
+                    struct err *err) {
+	struct sqlite3_stmt *find;
+	struct store_month *month;
+	long long found_links;
+	bool found;
+
+	if (month_get(store, &month_sends, number, false, &month, err) != 0)
+		return -1;
+	if (!month->present)
+		return 0;
+	find = month_statement(store, month, LINKS, err);
+	if (find == NULL)
+		return -1;
+	sql_bind_key(find, 1, campaign);
+	sql_bind_key(find, 2, address_key);
+	if (sql_number(store, find, &found, &found_links, err) != 0)
+		return -1;
+	if (found_links > *links)
+		*links = (int)found_links;
+	return 0;
+}
+
+/* The months in which the campaign was sent; both 0 where it is unknown. */
+static int campaign_months(struct store_sqlite *store, uint64_t campaign, int *first_r, int *last_r, struct err *err) {
+	static const char text[] = "SELECT first, last FROM campaign WHERE id = ?1";
+	struct sqlite3_stmt *find = sql_get(store, text, err);
+	int result, outcome = 0;
+
+	if (find == NULL)
+		return -1;
+	*first_r = *last_r = 0;
+	sql_bind_key(find, 1, campaign);
+	result = sqlite3_step(find);
+	if (result == SQLITE_ROW) {
+		*first_r = month_of(sqlite3_column_int64(find, 0));
+		*last_r = month_of(sqlite3_column_int64(find, 1));
+	} else if (result != SQLITE_DONE) {
+		outcome = sql_fail(store, text, err);
+	}
+	sqlite3_reset(find);
+	return outcome;
+}
+
+int send_links(struct store_sqlite *store, uint64_t campaign, uint64_t address_key, int *links_r, struct err *err) {
+	int *months, first, last, outcome = 0;
+	size_t count, i;
+
+	*links_r = 0;
+	if (campaign_months(store, campaign, &first, &last, err) != 0)
+		return -1;
+	/* Nearly always one, and then there is no need to look which there are. */
+	if (first == last)
+		return links_in(store, first, campaign, address_key, links_r, err);
+	if (month_list(store, &month_sends, &months, &count, err) != 0)
+		return -1;
+	for (i = 0; i < count && outcome == 0; i++)
+		if (months[i] >= first && months[i] <= last)
+			outcome = links_in(store, months[i], campaign, address_key, links_r, err);
+	free(months);
+	return outcome;
 }

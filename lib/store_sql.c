@@ -128,7 +128,8 @@ void sql_bind_text(struct sqlite3_stmt *statement, int index, struct span text) 
 }
 
 void sql_bind_blob(struct sqlite3_stmt *statement, int index, struct span bytes) {
-	check_bound(sqlite3_bind_blob64(statement, index, bytes.at, bytes.len, SQLITE_STATIC));
+	/* A NULL pointer would be bound as NULL. */
+	check_bound(sqlite3_bind_blob64(statement, index, bytes.at == NULL ? "" : bytes.at, bytes.len, SQLITE_STATIC));
 }
 
 uint64_t sql_column_key(struct sqlite3_stmt *statement, int column) {

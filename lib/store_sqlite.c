@@ -149,6 +149,15 @@ enum store_result store_begin(struct store_sqlite *store, long wait_ms, struct e
 	return STORE_FAILED;
 }
 
+int store_begin_reading(struct store_sqlite *store, struct err *err) {
+	if (sql_exec(store, "BEGIN", err) != 0)
+		return -1;
+	if (look_at_schema(store, err) == 0)
+		return 0;
+	store_rollback(store);
+	return -1;
+}
+
 int store_commit(struct store_sqlite *store, struct err *err) {
 	struct sqlite3_stmt *commit = sql_get(store, commit_text, err);
 
@@ -173,4 +182,6 @@ const struct store_driver store_sqlite_driver = {
         .each_send = sqlite_each_send,
         .rollup = sqlite_rollup,
         .expire = sqlite_expire,
+        .status = &sqlite_status,
+        .event = &sqlite_event,
 };

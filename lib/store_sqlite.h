@@ -14,7 +14,7 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 /* Records that are kept by month (UTC): a table a month, whose name ends in the
- * month.  Statements name the table by each `%s` (four at most) and are prepared when
+ * month.  Statements name the table by each `%s` (five at most) and are prepared when
  * first used. */
 #define MONTH_STATEMENTS_MAX 8
 struct month_kind {
@@ -105,6 +105,8 @@ int schema_check_version(struct store_sqlite *store, long long *version_r, struc
 /* store_sqlite.c */
 
 enum store_result store_begin(struct store_sqlite *store, long wait_ms, struct err *err);
+/* One view for several reads; ended by store_rollback(). */
+int store_begin_reading(struct store_sqlite *store, struct err *err);
 int store_commit(struct store_sqlite *store, struct err *err);
 void store_rollback(struct store_sqlite *store);
 
@@ -128,13 +130,13 @@ void month_forget_all(struct store_sqlite *store);
 /* The months that have a table, in order; the array is the caller's to free. */
 int month_list(struct store_sqlite *store, const struct month_kind *kind, int **months_r, size_t *count_r,
                struct err *err);
-/* Drops the tables of the months before; adds to `dropped` how many. */
-int month_drop_before(struct store_sqlite *store, const struct month_kind *kind, int first_kept, int *dropped,
-                      struct err *err);
 
 /* store_send.c */
 
 extern const struct month_kind month_sends;
+/* The most links that a message of the campaign to that address has; 0 where none
+ * is on record. */
+int send_links(struct store_sqlite *store, uint64_t campaign, uint64_t address_key, int *links_r, struct err *err);
 
 /* store_rollup.c: counts by campaign, kind and hour, added up in memory and
  * written once for a transaction. */
@@ -151,15 +153,18 @@ int tally_write(struct store_sqlite *store, const struct tally *tally, struct er
  * transaction that writes. */
 int campaign_ensure(struct store_sqlite *store, uint64_t campaign, struct span list, time_t when, struct err *err);
 
-/* store_apply.c */
+/* store_change.c; inside a transaction that writes */
 
-/* Inside a transaction that writes. */
+int change_record(struct store_sqlite *store, const struct store_change *change, struct err *err);
+
+/* store_apply.c; inside a transaction that writes */
+
 int events_add(struct store_sqlite *store, const struct store_event *events, size_t count, struct err *err);
 
 /* The driver's functions */
 
-extern const struct store_status_driver sqlite_status;
-extern const struct store_event_driver sqlite_event;
+extern const struct store_status_driver sqlite_status; /* store_standing.c */
+extern const struct store_event_driver sqlite_event;   /* store_event_report.c */
 
 enum store_result sqlite_add_sends(struct store *store, const struct store_send *sends, size_t count, long wait_ms,
                                    struct err *err);
@@ -169,5 +174,17 @@ int sqlite_each_send(struct store *store, uint64_t campaign, int (*each)(void *c
                      void *context, struct err *err);
 int sqlite_rollup(struct store *store, uint64_t campaign, struct span kind, uint64_t *count_r, struct err *err);
 int sqlite_expire(struct store *store, time_t now, int keep_months, int *dropped_r, struct err *err);
+
+int sqlite_change_status(struct store *store, const struct store_change *changes, size_t count, size_t *changed_r,
+                         struct err *err);
+int sqlite_mark_temporary(struct store *store, uint64_t address_key, struct span address, time_t when, struct err *err);
+int sqlite_erase(struct store *store, uint64_t address_key, time_t now, bool *found_r, struct err *err);
+int sqlite_expire_changes(struct store *store, time_t before, uint64_t *dropped_r, struct err *err);
+int sqlite_apply_events(struct store *store, const struct store_event *events, size_t count, struct span source,
+                        uint64_t position, struct err *err);
+int sqlite_event_position(struct store *store, struct span source, uint64_t *position_r, struct err *err);
+int sqlite_forget_source(struct store *store, struct span source, struct err *err);
+int sqlite_each_link(struct store *store, uint64_t campaign, int (*each)(void *context, const struct store_link *link),
+                     void *context, struct err *err);
 
 #endif

@@ -30,7 +30,7 @@ struct journal {
 	uint64_t base; /* its base, or that of the next */
 	uint64_t used; /* octets of it */
 	struct buf group;
-	bool troubled;
+	_Atomic bool troubled;
 
 	_Atomic uint64_t durable;
 	_Atomic uint64_t size;
@@ -121,6 +121,10 @@ const char *journal_id(const struct journal *journal) {
 
 uint64_t journal_durable(const struct journal *journal) {
 	return atomic_load(&journal->durable);
+}
+
+bool journal_is_good(const struct journal *journal) {
+	return !atomic_load(&journal->troubled);
 }
 
 uint64_t journal_size(const struct journal *journal) {

@@ -59,6 +59,8 @@ int journal_append_wait(struct journal *journal, struct span record);
 
 /* Up to this position all records are durable. */
 uint64_t journal_durable(const struct journal *journal);
+/* Could the last group be written? */
+bool journal_is_good(const struct journal *journal);
 /* Octets of all segments. */
 uint64_t journal_size(const struct journal *journal);
 
