@@ -38,8 +38,8 @@ make_keys() {
 # Where the daemons' user can read them, wherever they were unpacked.
 copy_texts() {
 	rm -rf "$base/conf/pages"
-	cp -R "$snippets/../pages" "$snippets/../bounce-rules" "$parts/submit" "$base/conf/"
-	chmod -R go+rX "$base"/conf/{pages,bounce-rules,submit}
+	cp -R "$snippets/../pages" "$snippets/../bounce-rules" "$base/conf/"
+	chmod -R go+rX "$base"/conf/{pages,bounce-rules}
 }
 
 # Our own configuration, without the options outside of sections that the file to
@@ -59,7 +59,8 @@ todoku_configure() { # FILE-TO-ADD
 	! wired todoku-webd || admin="admin_listen = \"127.0.0.1:$admin_port\""
 	{
 		own_configuration "$1" |
-			sed -e "s|@LIVE@|$base|g" -e "s|@WEB_PORT@|$web_port|" -e "s|@ADMIN_LISTEN@|$admin|" -e "s|@SMTP_PORT@|$smtp_port|"
+			sed -e "s|@LIVE@|$base|g" -e "s|@WEB_PORT@|$web_port|" -e "s|@ADMIN_LISTEN@|$admin|" \
+				-e "s|@SENDMAIL@|$(type -P sendmail)|"
 		[ -z "$1" ] || { echo && cat "$1"; }
 	} >"$file"
 	[ -n "$todoku" ] || return 0
