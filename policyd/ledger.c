@@ -93,6 +93,14 @@ static struct transaction *find_transaction(const struct ledger *ledger, struct 
 	return NULL;
 }
 
+/* It is asked about: somebody is still at it. */
+static void touch(struct transaction *t, const struct ledger_who *who) {
+	if (who->queue_id.len > 0)
+		snprintf(t->queue_id, sizeof t->queue_id, "%.*s", SPAN_ARG(who->queue_id));
+	t->touched = slices_now();
+	t->left = false;
+}
+
 /* NULL when out of memory, or over the ceilings. */
 static struct transaction *open_transaction(struct ledger *ledger, const struct ledger_who *who) {
 	struct transaction *t = find_transaction(ledger, who->transaction);
@@ -108,10 +116,7 @@ static struct transaction *open_transaction(struct ledger *ledger, const struct 
 		memcpy(t->name, who->transaction.at, who->transaction.len);
 		TAILQ_INIT(&t->recipients);
 	}
-	if (who->queue_id.len > 0)
-		snprintf(t->queue_id, sizeof t->queue_id, "%.*s", SPAN_ARG(who->queue_id));
-	t->touched = slices_now();
-	t->left = false;
+	touch(t, who);
 	return t;
 }
 
@@ -232,10 +237,8 @@ static bool look(struct ledger *ledger, const struct ledger_who *who, const stru
 	struct transaction *t = find_transaction(ledger, who->transaction);
 	const struct recipient *r = t == NULL ? NULL : find_recipient(t, ledger, who->address_key);
 
-	if (t != NULL) {
-		t->touched = slices_now();
-		t->left = false;
-	}
+	if (t != NULL)
+		touch(t, who);
 	return (r != NULL && has_unit(r, terms)) || take_over(ledger, who, terms);
 }
 
