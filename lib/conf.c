@@ -64,6 +64,10 @@ struct conf *conf_load(const char *file, struct buf *errors) {
 	return conf;
 }
 
+struct span conf_list_title(const struct conf_list *list) {
+	return span_of(list->title[0] != '\0' ? list->title : list->name);
+}
+
 const struct conf_list *conf_find_list(const struct conf *conf, struct span name) {
 	size_t i;
 

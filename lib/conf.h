@@ -49,6 +49,13 @@ enum conf_language { CONF_LANGUAGE_JA, CONF_LANGUAGE_EN };
 enum conf_headers { CONF_HEADERS_KEEP, CONF_HEADERS_REPLACE };
 enum conf_footer { CONF_FOOTER_AUTO, CONF_FOOTER_ALWAYS, CONF_FOOTER_NEVER };
 enum conf_pattern { CONF_PATTERN_ONCE, CONF_PATTERN_CONFIRM, CONF_PATTERN_ADDRESS };
+enum conf_field_kind {
+	CONF_FIELD_KIND_TEXT,
+	CONF_FIELD_KIND_NAME,
+	CONF_FIELD_KIND_COMPANY,
+	CONF_FIELD_KIND_TEXTAREA,
+	CONF_FIELD_KIND_CHOICE
+};
 enum conf_over_quota { CONF_OVER_QUOTA_HOLD, CONF_OVER_QUOTA_DEFER, CONF_OVER_QUOTA_REJECT };
 
 struct conf_log {
@@ -92,11 +99,24 @@ struct conf_domain {
 	size_t key_count;
 };
 
+/* form { field "NAME" { ... } }, in the file's order */
+struct conf_form_field {
+	char *name;
+	CONF_FIELDS(CONF_FORM_FIELD)
+};
+
+struct conf_form {
+	CONF_FIELDS(CONF_FORM)
+	struct conf_form_field *fields;
+	size_t field_count;
+};
+
 struct conf_list {
 	char *name;
 	CONF_FIELDS(CONF_LIST)
 	struct conf_track track;
 	struct conf_unsubscribe unsubscribe;
+	struct conf_form form;
 };
 
 struct conf_stream {
@@ -131,6 +151,9 @@ void conf_free(struct conf **conf);
 const struct conf_list *conf_find_list(const struct conf *conf, struct span name);
 const struct conf_domain *conf_find_domain(const struct conf *conf, struct span name);
 const struct conf_stream *conf_find_stream(const struct conf *conf, struct span name);
+
+/* What readers call the list: its title, else its name. */
+struct span conf_list_title(const struct conf_list *list);
 
 /* The configuration in force, defaults included, in the file's own syntax. */
 void conf_dump(const struct conf *conf, struct buf *out);

@@ -67,6 +67,12 @@
 #define CONF_WEBD(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                      \
 	TEXT(listen, hostport, "127.0.0.1:8080", "ADDRESS:PORT of the listener for readers")                           \
 	TEXT(base_url, base_url, "", "what links in mail begin with, as https://t.example.com")                        \
+	TEXT(pages, path, TODOKU_PAGES, "folder of the page and mail texts: todoku-pages(5)")                          \
+	TEXTS(sendmail, argument, "{/usr/sbin/sendmail}",                                                              \
+	      "the command that takes confirmation mails, and its arguments; run without a shell")                     \
+	INT(mails_per_address, 3, 1, 1000, "confirmation mails that one address may be sent in a day")                 \
+	INT(forms_per_network, 60, 1, 1000000,                                                                         \
+	    "forms that one network (/24 of IPv4, /64 of IPv6) may send in an hour")                                   \
 	TEXT(admin_listen, hostport, "127.0.0.1:8081", "ADDRESS:PORT of the listener for /metrics and /healthz")       \
 	TEXTS(trusted_proxy, network, "{}", "proxies whose X-Forwarded-For says who the reader is")                    \
 	TEXT(tls_cert, path_or_empty, "", "certificate with its chain, PEM; empty: plain HTTP, behind a proxy")        \
@@ -94,6 +100,7 @@
 	TEXT(key, path, "", "private key, PEM: RSA of at least 1024 bits, or Ed25519")
 
 #define CONF_LIST(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                      \
+	TEXT(title, any, "", "what readers call the list, on pages and in mail; empty: its name")                      \
 	TEXTS(sender, address_or_domain, "{}", "envelope senders of this list: addresses, or @domain")                 \
 	TEXTS(from, address_or_domain, "{}", "From addresses of this list: addresses, or @domain")                     \
 	TEXTS(sasl_login, any, "{}", "SASL logins whose mail is this list's")                                          \
@@ -123,6 +130,27 @@
 	WORD(pattern, "once|confirm|address", "confirm",                                                               \
 	     "the page: one button, a question first, or enter the address")                                           \
 	BOOL(mailto, true, "List-Unsubscribe offers a mailto: as well")
+
+#define CONF_FORM(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                      \
+	BOOL(published, false, "whether BASE_URL/f/LIST lets anyone register")                                         \
+	TEXT(colour, colour, "#1a5fb4",                                                                                \
+	     "colour of the list's pages; darkened or lightened where text could not be read")                         \
+	TEXT(intro, any, "", "a paragraph above the fields")                                                           \
+	TEXT(consent, any, "",                                                                                         \
+	     "what the reader agrees to, word for word; kept as proof; empty: consent.txt of the pages")               \
+	TEXT(privacy_url, url_or_empty, "", "page with the privacy policy, linked from the form; empty: no link")      \
+	TEXT(from, address_or_empty, "",                                                                               \
+	     "From of confirmation mails; empty: the first address of from, else of sender")                           \
+	TIME(expire, "3d", 3600, 2592000, "how long the link in a confirmation mail holds")
+
+#define CONF_FORM_FIELD(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                \
+	WORD(kind, "text|name|company|textarea|choice", "text",                                                        \
+	     "one line, a name, a company, several lines, or one of the options")                                      \
+	TEXT(label, any, "", "what stands at the field; empty: its name")                                              \
+	TEXT(hint, any, "", "a line of help at the field")                                                             \
+	BOOL(required, false, "whether it must be filled in")                                                          \
+	INT(max, 100, 1, 300, "characters at most")                                                                    \
+	TEXTS(options, any, "{}", "what a choice offers")
 
 #define CONF_STREAM(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                    \
 	TEXT(plan, plan, "none", "none, gradual, monthly:N or steps:N,N,...: recipients a day while warming up")       \

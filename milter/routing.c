@@ -131,6 +131,8 @@ enum routing routing_list(const struct conf *conf, const struct origin *origin, 
 
 	if (!origin->trusted)
 		return ROUTING_NONE;
+	if (span_equal(named, SPAN("-")))
+		return ROUTING_NONE;
 	if (named.len > 0) {
 		*list_r = conf_find_list(conf, named);
 		return *list_r == NULL ? ROUTING_UNKNOWN : ROUTING_LIST;

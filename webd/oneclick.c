@@ -4,7 +4,7 @@
 #include "lib/token.h"
 #include "webd/http_query.h"
 #include "webd/multipart.h"
-#include "webd/routes.h"
+#include "webd/pages.h"
 #include "webd/unsubscribe.h"
 
 #define FIELD SPAN("List-Unsubscribe")
@@ -62,7 +62,7 @@ static void answer_done(struct http_answer *answer) {
 /* Who it is, a shared link can't say (B13): a person finds the form there. */
 static void answer_who(struct app *app, const struct webd_world *world, const struct http_request *request,
                        struct http_answer *answer) {
-	routes_unsubscribe_page(app, world, request, answer);
+	page_unsubscribe(app, world, request, answer);
 	answer->status = 400;
 }
 
@@ -72,7 +72,7 @@ void oneclick_unsubscribe(struct app *app, const struct webd_world *world, const
 	enum found found;
 
 	if (!oneclick_is(request)) {
-		routes_unsubscribe_page(app, world, request, answer);
+		page_unsubscribe(app, world, request, answer);
 		return;
 	}
 	found = find(world, request, &what);
