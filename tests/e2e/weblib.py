@@ -92,7 +92,7 @@ group = "nogroup"
 log {{ target = "stderr" }}
 store {{ path = "{dir}/data/todoku.db" }}
 webd {{ listen = "127.0.0.1:{port}" admin_listen = "127.0.0.1:{admin}" base_url = "https://t.example.com"
-       {webd} }}
+       pages = "{source}/conf/pages" {webd} }}
 domain "example.com" {{ dkim "s" {{ key = "{dir}/dkim.pem" }} }}
 list "news" {{ sender = {{ "news@example.com" }} list_id = "news.example.com" }}
 {add}
@@ -148,7 +148,7 @@ class Webd:
 
     def configure(self, webd="", add=""):
         with open(self.dir + "/todoku.conf", "w", encoding="utf-8") as out:
-            out.write(CONF.format(dir=self.dir, port=self.port, admin=self.admin, webd=webd, add=add))
+            out.write(CONF.format(source=SOURCE, dir=self.dir, port=self.port, admin=self.admin, webd=webd, add=add))
 
     def __enter__(self):
         return self

@@ -12,8 +12,6 @@
 #include <string.h>
 
 #include "webd/http_check.h"
-#include "webd/http_query.h"
-#include "webd/multipart.h"
 
 /* "Name: value" lines. */
 static size_t read_fields(const char *text, struct http_field *fields) {
@@ -222,81 +220,6 @@ static void test_client(void **state) {
 	strings_free(&proxies);
 }
 
-static void test_query(void **state) {
-	static const struct {
-		const char *query, *want;
-	} rows[] = {
-	        {"v=1", "1"},
-	        {"a=2&v=1", "1"},
-	        {"v=1&v=2", "1"},
-	        {"v=a+b%20c", "a b c"},
-	        {"v", ""},
-	        {"", ""},
-	        {"w=1", ""},
-	        {"vv=1", ""},
-	        {"%76=1", "1"},
-	        {"v=%E3%81%82", "\xe3\x81\x82"},
-	        {"v=%zz%4", "%zz%4"},
-	        {"v=a%0d%0aB: c", "a??B: c"},
-	        {"v=%00x", "?x"},
-	        {"v=a=b", "a=b"},
-	        {"&&v=1&", "1"},
-	        {"v=12345678901234567890", "1234567890123456"},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct buf out;
-
-		buf_init(&out, 16);
-		http_query_value(span_of(rows[i].query), SPAN("v"), &out);
-		if (!span_equal(buf_span(&out), span_of(rows[i].want)))
-			fail_msg("%s: want %s, got %.*s", rows[i].query, rows[i].want, SPAN_ARG(buf_span(&out)));
-		buf_free(&out);
-	}
-}
-
-#define NAMED "Content-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\n"
-
-static void test_multipart(void **state) {
-	static const struct {
-		const char *type, *body, *want;
-	} rows[] = {
-	        {"multipart/form-data; boundary=b", "--b\r\n" NAMED "One-Click\r\n--b--\r\n", "One-Click"},
-	        {"multipart/form-data; boundary=\"b\"", "--b\r\n" NAMED "One-Click\r\n--b--", "One-Click"},
-	        {"Multipart/Form-Data; charset=x; Boundary=b", "--b\r\n" NAMED "One-Click\r\n--b--\r\n", "One-Click"},
-	        {"multipart/form-data; boundary=b",
-	         "--b\r\nContent-Disposition: form-data; name=x\r\n\r\ny\r\n--b\r\n" NAMED "One-Click\r\n--b--\r\n",
-	         "One-Click"},
-	        {"multipart/form-data; boundary=b",
-	         "--b\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; "
-	         "name=List-Unsubscribe\r\n\r\nz\r\n--b--",
-	         "z"},
-	        {"multipart/form-data", "--b\r\n" NAMED "One-Click\r\n--b--\r\n", ""},
-	        {"multipart/form-data; boundary=", "--\r\n" NAMED "One-Click\r\n----\r\n", ""},
-	        {"multipart/form-data; boundary=c", "--b\r\n" NAMED "One-Click\r\n--b--\r\n", ""},
-	        {"multipart/form-data; boundary=b", "--b\r\n" NAMED "One-Click", ""},
-	        {"multipart/form-data; boundary=b", "--b--\r\n" NAMED "One-Click\r\n--b--\r\n", ""},
-	        {"multipart/form-data; boundary=b", "", ""},
-	        {"multipart/form-data; boundary=b", "--b", ""},
-	        {"multipart/form-data; boundary=b", "--b\r\n\r\nOne-Click\r\n--b--", ""},
-	        {"multipart/form-data; boundary=\"b", "--b\r\n" NAMED "One-Click\r\n--b--", ""},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct buf out;
-
-		buf_init(&out, 32);
-		multipart_value(span_of(rows[i].type), span_of(rows[i].body), SPAN("List-Unsubscribe"), &out);
-		if (!span_equal(buf_span(&out), span_of(rows[i].want)))
-			fail_msg("row %zu: want %s, got %.*s", i, rows[i].want, SPAN_ARG(buf_span(&out)));
-		buf_free(&out);
-	}
-}
-
 static void test_answer(void **state) {
 	struct http_answer answer, other;
 
@@ -328,9 +251,8 @@ static void test_answer(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_fields), cmocka_unit_test(test_layout),    cmocka_unit_test(test_target),
-	        cmocka_unit_test(test_host),   cmocka_unit_test(test_client),    cmocka_unit_test(test_query),
-	        cmocka_unit_test(test_answer), cmocka_unit_test(test_multipart),
+	        cmocka_unit_test(test_fields), cmocka_unit_test(test_layout), cmocka_unit_test(test_target),
+	        cmocka_unit_test(test_host),   cmocka_unit_test(test_client), cmocka_unit_test(test_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
