@@ -125,7 +125,53 @@ class Answer:
         return self.status, [f for f in self.fields if f[0] != "Date"], self.body
 
 
-class Webd:
+class Speaker:
+    """Requests to a listener, octet by octet."""
+
+    def __init__(self, port, admin):
+        self.port, self.admin = port, admin
+
+    def raw(self, octets, port=None, patience=20, half_close=False):
+        """All that comes back until the other side closes."""
+        with socket.create_connection(("127.0.0.1", port or self.port), timeout=patience) as s:
+            s.sendall(octets)
+            if half_close:
+                s.shutdown(socket.SHUT_WR)
+            got = b""
+            try:
+                while True:
+                    piece = s.recv(65536)
+                    if not piece:
+                        break
+                    got += piece
+            except ConnectionResetError:
+                pass
+            return got
+
+    def ask(self, method, path, host=HOST, fields=(), body=None, port=None, agent="Mozilla/5.0 (X11; Linux) Firefox/140.0"):
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
+        if agent is not None:
+            lines.append(f"User-Agent: {agent}")
+        lines += [f"{name}: {value}" for name, value in fields]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        octets = "\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b"")
+        return Answer(self.raw(octets, port))
+
+    def get(self, path, **options):
+        return self.ask("GET", path, **options)
+
+    def admin_get(self, path):
+        return self.ask("GET", path, host=f"127.0.0.1:{self.admin}", port=self.admin)
+
+    def metric(self, name, labels=""):
+        """The sum of a metric's samples whose labels hold the text."""
+        text = self.admin_get("/metrics").body.decode()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                   if re.match(re.escape(name) + r"[{ ]", line) and labels in line)
+
+
+class Webd(Speaker):
     def __init__(self, webd="", add="", program=None):
         self.dir = tempfile.mkdtemp(prefix="todoku-webd.", dir=os.environ.get("TODOKU_E2E_DIR", "/tmp"))
         os.chmod(self.dir, 0o755)
@@ -140,7 +186,7 @@ class Webd:
             shutil.chown(self.dir + "/token.keys", "nobody", "nogroup")
         subprocess.run(["openssl", "genrsa", "-out", self.dir + "/dkim.pem", "1024"], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.port, self.admin = free_ports(2)
+        super().__init__(*free_ports(2))
         self.database = self.dir + "/data/todoku.db"
         self.configure(webd, add)
         self.process = None
@@ -189,45 +235,6 @@ class Webd:
         self.process.send_signal(signal.SIGHUP)
         wait_for("a reload", lambda: len(re.findall("event=reload", self.log())) > before)
 
-    def raw(self, octets, port=None, patience=20, half_close=False):
-        """All that comes back until the other side closes."""
-        with socket.create_connection(("127.0.0.1", port or self.port), timeout=patience) as s:
-            s.sendall(octets)
-            if half_close:
-                s.shutdown(socket.SHUT_WR)
-            got = b""
-            try:
-                while True:
-                    piece = s.recv(65536)
-                    if not piece:
-                        break
-                    got += piece
-            except ConnectionResetError:
-                pass
-            return got
-
-    def ask(self, method, path, host=HOST, fields=(), body=None, port=None, agent="Mozilla/5.0 (X11; Linux) Firefox/140.0"):
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
-        if agent is not None:
-            lines.append(f"User-Agent: {agent}")
-        lines += [f"{name}: {value}" for name, value in fields]
-        if body is not None:
-            lines.append(f"Content-Length: {len(body)}")
-        octets = "\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b"")
-        return Answer(self.raw(octets, port))
-
-    def get(self, path, **options):
-        return self.ask("GET", path, **options)
-
-    def admin_get(self, path):
-        return self.ask("GET", path, host=f"127.0.0.1:{self.admin}", port=self.admin)
-
-    def metric(self, name, labels=""):
-        """The sum of a metric's samples whose labels hold the text."""
-        text = self.admin_get("/metrics").body.decode()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
-                   if re.match(re.escape(name) + r"[{ ]", line) and labels in line)
-
     def sql(self, query, *arguments):
         with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30) as database:
             return database.execute(query, arguments).fetchall()
@@ -245,3 +252,10 @@ def one_click(kind="urlencoded"):
 
 def quote(text):
     return urllib.parse.quote(text, safe="")
+
+
+def promtool(text):
+    """What promtool has against the metrics."""
+    run = subprocess.run(["promtool", "check", "metrics"], input=text, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, check=False)
+    return run.stdout.decode() or ("" if run.returncode == 0 else f"ended with {run.returncode}")
