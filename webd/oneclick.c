@@ -71,7 +71,7 @@ void oneclick_unsubscribe(struct app *app, const struct webd_world *world, const
 	}
 	found = find(world, request, &what);
 	if (found == BAD_TOKEN)
-		http_answer_not_found(answer);
+		pages_not_found(world, request, answer);
 	else if (found == SHARED_TOKEN)
 		answer_who(app, world, request, answer);
 	else if (unsubscribe_now(app, world, request, &what) == 0)

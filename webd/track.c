@@ -5,6 +5,7 @@
 #include "lib/token.h"
 #include "webd/form_body.h"
 #include "webd/label.h"
+#include "webd/pages.h"
 #include "webd/record.h"
 #include "webd/visitor.h"
 
@@ -66,7 +67,7 @@ void track_click(struct app *app, const struct webd_world *world, const struct h
 		return;
 	buf_init(&bytes, TOKEN_BYTES_MAX);
 	if (!find_token(world, request, TOKEN_CLICK, &bytes, &token) || !may_lead_to(token.target)) {
-		http_answer_not_found(answer);
+		pages_not_found(world, request, answer);
 	} else {
 		answer->status = 302;
 		http_answer_field(answer, "Location", token.target);
@@ -99,7 +100,7 @@ void track_open(struct app *app, const struct webd_world *world, const struct ht
 		return;
 	buf_init(&bytes, TOKEN_BYTES_MAX);
 	if (!find_token(world, request, TOKEN_OPEN, &bytes, &token)) {
-		http_answer_not_found(answer);
+		pages_not_found(world, request, answer);
 	} else {
 		answer_pixel(answer);
 		event.campaign = token.campaign;
@@ -136,7 +137,7 @@ void track_conversion(struct app *app, const struct webd_world *world, const str
 	if (!is_read(request, answer))
 		return;
 	if (list == NULL) {
-		http_answer_not_found(answer);
+		pages_not_found(world, request, answer);
 		return;
 	}
 	answer_pixel(answer);
