@@ -14,7 +14,7 @@ import time
 import bouncelib
 import sandbox
 
-FORGED = int(os.environ.get("TODOKU_FORGED") or 30000)
+FORGED = int(os.environ.get("TODOKU_FORGED") or 100000)
 CONNECTIONS = 4
 READERS = 500
 CAMPAIGN, OTHER = 0xC0FFEE, 0xDECADE
