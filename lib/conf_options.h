@@ -66,7 +66,6 @@
 	TIME(time_limit, "3s", 1, 60, "how long an answer may wait for the store; then on_error decides")              \
 	TIME(transaction_timeout, "15m", 1, 86400, "after which a unit of quota comes back whose message never ended") \
 	TIME(leave_timeout, "10s", 1, 3600, "the same, once its connection has gone on or was closed")                 \
-	WORD(suppressed, "reject|discard", "reject", "mail to who is blocked or has left: 550 5.7.1, or dropped")      \
 	WORD(temporary_failed, "mail|reject", "mail", "mail to addresses marked temporary-failed")                     \
 	INT(decisions, 50000, 100, 10000000, "decisions kept for todoku explain, 1 KiB each")                          \
 	TEXT(postfix_config, path_or_empty, "",                                                                        \
@@ -104,7 +103,17 @@
 	TEXTS(sendmail, argument, "{/usr/sbin/sendmail}",                                                              \
 	      "the command that takes confirmation mails, and its arguments; run without a shell")                     \
 	INT(mails_per_address, 3, 1, 1000, "confirmation mails that one address may be sent in a day")                 \
-	INT(forms_per_network, 60, 1, 1000000, "forms that one network (/24 of IPv4, /64 of IPv6) may send in an hour")
+	INT(forms_per_network, 60, 1, 1000000,                                                                         \
+	    "forms that one network (/24 of IPv4, /64 of IPv6) may send in an hour")                                   \
+	TEXT(admin_listen, hostport, "127.0.0.1:8081", "ADDRESS:PORT of the listener for /metrics and /healthz")       \
+	TEXTS(trusted_proxy, network, "{}", "proxies whose X-Forwarded-For says who the reader is")                    \
+	TEXT(tls_cert, path_or_empty, "", "certificate with its chain, PEM; empty: plain HTTP, behind a proxy")        \
+	TEXT(tls_key, path_or_empty, "", "private key of tls_cert, PEM")                                               \
+	INT(threads, 0, 0, 256, "threads that serve connections; 0: one for each processor")                           \
+	INT(connections, 4096, 16, 1000000, "connections open at once; a newer one takes the place of an idle one")    \
+	INT(connections_per_ip, 64, 1, 1000000, "the same for each address that is no trusted proxy's")                \
+	TIME(timeout, "10s", 1, 3600, "how long a request, or its answer, may take to cross the net")                  \
+	SIZE(journal_max, "4G", 1048576, 1099511627776, "events that wait on disk for the store; more are not recorded")
 
 #define CONF_DKIM_POLICY(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                               \
 	TIME(expire, "7d", 172800, 31536000,                                                                           \

@@ -61,6 +61,26 @@ struct store_event_driver {
 	                 int (*each)(void *context, const struct store_link *link), void *context, struct err *err);
 };
 
+/* lib/store_export.h */
+struct store_export_driver {
+	int (*each_address)(struct store *store, int (*each)(void *context, uint64_t address_key, struct span address),
+	                    void *context, struct err *err);
+};
+
+/* lib/store_quota.h, lib/store_hold.h */
+struct store_quota_driver {
+	int (*lease)(struct store *store, struct store_lease *leases, size_t count, struct err *err);
+	int (*give_back)(struct store *store, const struct store_return *returns, size_t count, struct err *err);
+	int (*each)(struct store *store, struct span stream, struct span day,
+	            int (*each)(void *context, struct span provider, int64_t leased), void *context, struct err *err);
+	int (*hold_add)(struct store *store, const struct store_held *rows, size_t count, struct err *err);
+	int (*hold_each)(struct store *store, struct span host,
+	                 int (*each)(void *context, const struct store_held *row), void *context, struct err *err);
+	int (*hold_take)(struct store *store, struct span host, struct span queue_id, struct store_lease *leases,
+	                 size_t count, time_t now, bool *taken_r, struct err *err);
+	int (*hold_drop)(struct store *store, struct span host, struct span queue_id, struct err *err);
+};
+
 /* lib/store_warmup.h */
 struct store_warmup_driver {
 	int (*find_ramp)(struct store *store, struct span stream, struct store_ramp *ramp_r, struct err *err);
@@ -77,20 +97,6 @@ struct store_warmup_driver {
 	                   struct store_domain *domain_r, struct err *err);
 	int (*set_domain)(struct store *store, struct span domain, struct span provider, int64_t day, time_t now,
 	                  time_t expires, struct err *err);
-};
-
-/* lib/store_quota.h, lib/store_hold.h */
-struct store_quota_driver {
-	int (*lease)(struct store *store, struct store_lease *leases, size_t count, struct err *err);
-	int (*give_back)(struct store *store, const struct store_return *returns, size_t count, struct err *err);
-	int (*each)(struct store *store, struct span stream, struct span day,
-	            int (*each)(void *context, struct span provider, int64_t leased), void *context, struct err *err);
-	int (*hold_add)(struct store *store, const struct store_held *rows, size_t count, struct err *err);
-	int (*hold_each)(struct store *store, struct span host,
-	                 int (*each)(void *context, const struct store_held *row), void *context, struct err *err);
-	int (*hold_take)(struct store *store, struct span host, struct span queue_id, struct store_lease *leases,
-	                 size_t count, time_t now, bool *taken_r, struct err *err);
-	int (*hold_drop)(struct store *store, struct span host, struct span queue_id, struct err *err);
 };
 
 /* lib/store_bounce.h; times have been checked */
@@ -112,12 +118,6 @@ struct store_bounce_driver {
 	                     struct err *err);
 };
 
-/* lib/store_export.h */
-struct store_export_driver {
-	int (*each_address)(struct store *store, int (*each)(void *context, uint64_t address_key, struct span address),
-	                    void *context, struct err *err);
-};
-
 struct store_driver {
 	const char *name;
 	/* With `create` false the store must exist. */
@@ -137,10 +137,10 @@ struct store_driver {
 
 	const struct store_status_driver *status;
 	const struct store_event_driver *event;
+	const struct store_export_driver *export;
 	const struct store_warmup_driver *warmup;
 	const struct store_quota_driver *quota;
 	const struct store_bounce_driver *bounce;
-	const struct store_export_driver *export;
 };
 
 extern const struct store_driver store_sqlite_driver;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char find_text[] =
-        "SELECT version, day, last_used, step, amount, plan, verdict, ramp.reason, stopped, resumed, breaker,"
+        "SELECT version, day, last_used, step, ramp.amount, plan, verdict, ramp.reason, stopped, resumed, breaker,"
         " breaker_reason, provider, ramp_hold.amount, ramp_hold.reason"
         " FROM ramp LEFT JOIN ramp_hold ON ramp_hold.stream = ramp.stream WHERE ramp.stream = ?1"
         " ORDER BY provider";

@@ -107,7 +107,33 @@ static const char *const migrations[] = {
         " unique_human INTEGER NOT NULL,"
         " PRIMARY KEY (campaign, id)) WITHOUT ROWID;",
 
-        /* Warm-up. */
+        /* 2 to 3: leased quota and held mail */
+
+        /* Provider '' is the stream's sum. */
+        "CREATE TABLE quota ("
+        " stream TEXT NOT NULL,"
+        " day TEXT NOT NULL,"
+        " provider TEXT NOT NULL,"
+        " leased INTEGER NOT NULL,"
+        " PRIMARY KEY (stream, day, provider)) WITHOUT ROWID;"
+
+        "CREATE TABLE held ("
+        " id INTEGER PRIMARY KEY AUTOINCREMENT," /* the order of release */
+        " host TEXT NOT NULL,"
+        " queue_id TEXT NOT NULL,"
+        " stream TEXT NOT NULL,"
+        " list TEXT NOT NULL,"
+        " provider TEXT NOT NULL,"
+        " address TEXT NOT NULL,"
+        " key INTEGER NOT NULL,"
+        " why TEXT NOT NULL,"
+        " time INTEGER NOT NULL,"
+        " released INTEGER," /* when units were taken for it */
+        " UNIQUE (host, queue_id, key));"
+        "CREATE INDEX held_waiting ON held (stream, provider) WHERE released IS NULL;",
+
+        /* 3 to 4: warm-up */
+
         "CREATE TABLE ramp ("
         " stream TEXT PRIMARY KEY,"
         " version INTEGER NOT NULL,"
@@ -149,30 +175,6 @@ static const char *const migrations[] = {
         " since INTEGER NOT NULL,"
         " expires INTEGER NOT NULL) WITHOUT ROWID;"
         "CREATE INDEX mx_domain_expires ON mx_domain (expires);",
-        /* 2 to 3: leased quota and held mail */
-
-        /* Provider '' is the stream's sum. */
-        "CREATE TABLE quota ("
-        " stream TEXT NOT NULL,"
-        " day TEXT NOT NULL,"
-        " provider TEXT NOT NULL,"
-        " leased INTEGER NOT NULL,"
-        " PRIMARY KEY (stream, day, provider)) WITHOUT ROWID;"
-
-        "CREATE TABLE held ("
-        " id INTEGER PRIMARY KEY AUTOINCREMENT," /* the order of release */
-        " host TEXT NOT NULL,"
-        " queue_id TEXT NOT NULL,"
-        " stream TEXT NOT NULL,"
-        " list TEXT NOT NULL,"
-        " provider TEXT NOT NULL,"
-        " address TEXT NOT NULL,"
-        " key INTEGER NOT NULL,"
-        " why TEXT NOT NULL,"
-        " time INTEGER NOT NULL,"
-        " released INTEGER," /* when units were taken for it */
-        " UNIQUE (host, queue_id, key));"
-        "CREATE INDEX held_waiting ON held (stream, provider) WHERE released IS NULL;",
         /* What came back.  A return path names campaign, address and the time it was
 	 * made (sent); failure says that the record is counted as one. */
         "CREATE TABLE bounce ("

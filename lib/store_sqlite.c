@@ -186,6 +186,6 @@ const struct store_driver store_sqlite_driver = {
         .quota = &sqlite_quota,
         .status = &sqlite_status,
         .event = &sqlite_event,
-        .bounce = &sqlite_bounce,
         .export = &sqlite_export,
+        .bounce = &sqlite_bounce,
 };

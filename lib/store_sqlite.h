@@ -168,18 +168,6 @@ int change_record(struct store_sqlite *store, const struct store_change *change,
 
 int events_add(struct store_sqlite *store, const struct store_event *events, size_t count, struct err *err);
 
-/* store_traffic.c */
-
-/* Forgets what is old; inside a transaction that writes. */
-int traffic_forget(struct store_sqlite *store, struct span stream, time_t now, struct err *err);
-int sqlite_add_traffic(struct store *store, const struct store_traffic *traffic, size_t count, struct err *err);
-int sqlite_each_traffic(struct store *store, struct span stream, time_t from, time_t end,
-                        int (*each)(void *context, struct span provider, uint64_t sent), void *context,
-                        struct err *err);
-int sqlite_find_domain(struct store *store, struct span domain, int64_t day, bool *found_r,
-                       struct store_domain *domain_r, struct err *err);
-int sqlite_set_domain(struct store *store, struct span domain, struct span provider, int64_t day, time_t now,
-                      time_t expires, struct err *err);
 /* store_quota_sqlite.c */
 
 /* What of the limit is not leased; inside a transaction, as the next. */
@@ -195,6 +183,19 @@ int sqlite_hold_each(struct store *store, struct span host, int (*each)(void *co
 int sqlite_hold_take(struct store *store, struct span host, struct span queue_id, struct store_lease *leases,
                      size_t count, time_t now, bool *taken_r, struct err *err);
 int sqlite_hold_drop(struct store *store, struct span host, struct span queue_id, struct err *err);
+
+/* store_traffic.c */
+
+/* Forgets what is old; inside a transaction that writes. */
+int traffic_forget(struct store_sqlite *store, struct span stream, time_t now, struct err *err);
+int sqlite_add_traffic(struct store *store, const struct store_traffic *traffic, size_t count, struct err *err);
+int sqlite_each_traffic(struct store *store, struct span stream, time_t from, time_t end,
+                        int (*each)(void *context, struct span provider, uint64_t sent), void *context,
+                        struct err *err);
+int sqlite_find_domain(struct store *store, struct span domain, int64_t day, bool *found_r,
+                       struct store_domain *domain_r, struct err *err);
+int sqlite_set_domain(struct store *store, struct span domain, struct span provider, int64_t day, time_t now,
+                      time_t expires, struct err *err);
 /* store_bounce_trim.c */
 
 /* What is on record of an address; inside a transaction that writes. */

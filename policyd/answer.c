@@ -41,8 +41,7 @@ static void what_to_do(char out[160], const struct store_standing *standing) {
 
 void answer_suppressed(struct answer *answer, const struct conf *conf, struct span address,
                        const struct conf_list *list, const struct store_standing *standing) {
-	enum answer_kind kind =
-	        conf->policyd.suppressed == CONF_SUPPRESSED_DISCARD ? ANSWER_DISCARD : ANSWER_REJECT;
+	enum answer_kind kind = conf->suppressed == CONF_SUPPRESSED_DISCARD ? ANSWER_DISCARD : ANSWER_REJECT;
 	const char *of = list == NULL || standing->of_address ? "every list" : list->name;
 	char stamp[STAMP_SIZE], advice[160];
 

@@ -13,14 +13,16 @@
 #include "policyd/answer.h"
 #include "policyd/limits.h"
 
+/* What the world is told; the log has the reason. */
+#define STORE_DOWN "the store does not answer; try again later"
 #define HANDLE_MS 1000 /* between two looks whether the store is still the same file */
 
 struct decider {
 	struct policy *policy;
 	struct limits *limits;
 	const struct policy_world *world; /* of the request at hand */
-	const struct policy_world *limits_of;
-	struct store *store; /* NULL: to be opened */
+	long long limits_of;              /* the world's `loaded` */
+	struct store *store;              /* NULL: to be opened */
 	long long opened;
 	long long pause_to; /* the store failed: not asked before */
 	struct err failure;
@@ -106,8 +108,7 @@ static int check_standing(struct decider *d, const struct question *q, struct an
 		return -1;
 	if (standing.status != STORE_ACTIVE)
 		answer_suppressed(answer, conf, addr_span(&q->recipient), q->list, &standing);
-	else if (standing.temporary_failed != 0 &&
-	         conf->policyd.temporary_failed == CONF_TEMPORARY_FAILED_REJECT)
+	else if (standing.temporary_failed != 0 && conf->policyd.temporary_failed == CONF_TEMPORARY_FAILED_REJECT)
 		answer_temporary_failed(answer, addr_span(&q->recipient), &standing);
 	return 0;
 }
@@ -146,7 +147,8 @@ static int check_quota(struct decider *d, struct question *q, struct answer *ans
 		return 0;
 	if (today->open) {
 		answer_breaker(answer, q->stream, today);
-		return answer->kind == ANSWER_HOLD && ledger_note(d->policy->ledger, &q->who, &q->terms, LEDGER_WAITS) != 0
+		return answer->kind == ANSWER_HOLD &&
+		                       ledger_note(d->policy->ledger, &q->who, &q->terms, LEDGER_WAITS) != 0
 		               ? err_set(err, "out of memory")
 		               : 0;
 	}
@@ -156,9 +158,9 @@ static int check_quota(struct decider *d, struct question *q, struct answer *ans
 	case SLICES_TAKEN:
 		return 0;
 	case SLICES_OVER:
-		answer_over_quota(answer, q->stream, today, provider, q->terms.provider_limit == STORE_NO_LIMIT
-		                                                              ? WARMUP_UNLIMITED
-		                                                              : q->terms.provider_limit,
+		answer_over_quota(answer, q->stream, today, provider,
+		                  q->terms.provider_limit == STORE_NO_LIMIT ? WARMUP_UNLIMITED
+		                                                            : q->terms.provider_limit,
 		                  world->zone);
 		return 0;
 	default:
@@ -235,11 +237,11 @@ static void decide(struct decider *d, struct question *q, struct answer *answer)
 	answer_pass(answer, "quota");
 	q->stream = q->list->stream[0] == '\0' ? NULL : conf_find_stream(d->world->conf, span_of(q->list->stream));
 	if (open_store(d, &err) != 0) {
-		answer_error(answer, d->world->conf, err.text);
+		answer_error(answer, d->world->conf, STORE_DOWN);
 	} else if (check_standing(d, q, answer, &err) != 0 ||
 	           (answer->kind == ANSWER_PASS && q->stream != NULL && check_quota(d, q, answer, &err) != 0)) {
 		store_broke(d, &err);
-		answer_error(answer, d->world->conf, err.text);
+		answer_error(answer, d->world->conf, STORE_DOWN);
 	} else {
 		store_works(d);
 	}
@@ -357,9 +359,9 @@ static int hold(struct decider *d, const struct ledger_entry *entries, size_t co
 			        .why = SPAN("quota"),
 			        .time = now_seconds(),
 			};
-	outcome = open_store(d, err) != 0                               ? -1
+	outcome = open_store(d, err) != 0                          ? -1
 	          : store_hold_add(d->store, rows, used, err) != 0 ? store_broke(d, err)
-	                                                                : 0;
+	                                                           : 0;
 	free(rows);
 	return outcome;
 }
@@ -418,8 +420,8 @@ static bool weighs_more(const struct answer *a, const struct answer *b) {
 }
 
 /* Asks anew for each that RCPT let pass: much may have happened since. */
-static void decide_all(struct decider *d, const struct question *base, const struct ledger_entry *entries,
-                       size_t found, struct answer *answer) {
+static void decide_all(struct decider *d, const struct question *base, const struct ledger_entry *entries, size_t found,
+                       struct answer *answer) {
 	struct answer one;
 	bool dropped = false;
 	size_t i;
@@ -461,8 +463,9 @@ static void finish(struct decider *d, const struct question *base, struct answer
 	size_t found;
 	bool ended;
 
-	if (answer->kind == ANSWER_HOLD && (ledger_entries(d->policy->ledger, transaction, &entries, &found, &ended) != 0 ||
-	                                    hold(d, entries, found, base->who.queue_id, &err) != 0)) {
+	if (answer->kind == ANSWER_HOLD &&
+	    (ledger_entries(d->policy->ledger, transaction, &entries, &found, &ended) != 0 ||
+	     hold(d, entries, found, base->who.queue_id, &err) != 0)) {
 		answer_not_held(&err, out);
 		end_transaction(d, transaction, false);
 	} else {
@@ -513,7 +516,8 @@ static void answer_end_of_message(struct decider *d, const struct decide_talk *t
 		} else if (unknown_matters(d, list)) {
 			answer.kind = ANSWER_DEFER;
 			answer.reason = "restarted";
-			snprintf(answer.text, sizeof answer.text, "its recipients are not known here any more; send it again");
+			snprintf(answer.text, sizeof answer.text,
+			         "its recipients are not known here any more; send it again");
 		}
 		finish(d, &base, &answer, out);
 	}
@@ -562,9 +566,9 @@ void decider_answer(struct decider *d, struct decide_talk *talk, const struct po
 	struct snapshot *snapshot = snapshot_get(d->policy->worlds);
 
 	d->world = snapshot_value(snapshot);
-	if (d->limits_of != d->world) {
+	if (d->limits_of != d->world->loaded) {
 		limits_reset(d->limits);
-		d->limits_of = d->world;
+		d->limits_of = d->world->loaded;
 	}
 	d->policy->totals.requests++;
 	dispatch(d, talk, request, out);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/metrics.h"
 #include "lib/now.h"
 
 #define IDLE_MS 3000 /* units that nobody took for so long go back */
@@ -39,6 +40,7 @@ struct policy_world *policy_world_load(const char *conf_file, struct buf *errors
 	if (world->zone == NULL)
 		buf_printf(errors, "timezone: %s\n", err.text);
 	world->hostname = find_hostname(world->conf);
+	world->loaded = (long long)metrics_now();
 	if (world->ring == NULL || world->zone == NULL || world->hostname == NULL)
 		policy_world_free(&world);
 	return world;

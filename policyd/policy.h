@@ -20,7 +20,8 @@ struct policy_world {
 	struct conf *conf;
 	struct keyring *ring;
 	struct zone *zone;
-	char *hostname; /* of this host's queue ids */
+	char *hostname;   /* of this host's queue ids */
+	long long loaded; /* tells this one from any other */
 };
 /* NULL with the errors, one a line. */
 struct policy_world *policy_world_load(const char *conf_file, struct buf *errors);

@@ -94,7 +94,7 @@ int traffic_flush(struct traffic *traffic, struct store *store, time_t now, stru
 			        .stream = span_of(sorts[i].stream),
 			        .provider = span_of(sorts[i].provider),
 			        .time = now,
-			        .more = {.sent = (uint64_t)sorts[i].count},
+			        .sent = (uint64_t)sorts[i].count,
 			};
 	if (more == NULL)
 		outcome = err_set(err, "out of memory");

@@ -55,6 +55,10 @@ int address_add(struct command *command);
 int address_import(struct command *command);
 int address_export(struct command *command);
 int consent_show(struct command *command);
+int hold_list(struct command *command);
+int hold_release(struct command *command);
+int hold_cancel(struct command *command);
+int explain_run(struct command *command);
 
 /* "todoku: ..." and a newline on standard error; returns the status. */
 int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

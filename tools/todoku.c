@@ -44,6 +44,10 @@ static const struct verb verbs[] = {
          "takes in addresses and their states from a CSV file", address_import},
         {"address export", "[--list NAME] [--csv]", "all addresses and their standing", address_export},
         {"consent show", "ADDRESS [--csv]", "the proof of consent and refusal of an address", consent_show},
+        {"hold list", "", "mail that waits for quota in Postfix's hold queue, in order", hold_list},
+        {"hold release", "--due | QUEUE-ID...", "lets waiting mail go, in order, as quota allows", hold_release},
+        {"hold cancel", "QUEUE-ID...", "deletes waiting mail", hold_cancel},
+        {"explain", "ADDRESS|QUEUE-ID|MESSAGE-ID", "what was decided of it, and why", explain_run},
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

@@ -16,6 +16,7 @@ struct span http_field_value(const struct http_request *request, const char *nam
 void http_answer_init(struct http_answer *answer) {
 	*answer = (struct http_answer){.status = 500};
 	buf_init(&answer->body, HTTP_ANSWER_MAX);
+	buf_init(&answer->record, HTTP_RECORD_MAX);
 }
 
 void http_answer_free(struct http_answer *answer) {
@@ -25,6 +26,7 @@ void http_answer_free(struct http_answer *answer) {
 		free(answer->fields[i].value);
 	answer->field_count = 0;
 	buf_free(&answer->body);
+	buf_free(&answer->record);
 }
 
 void http_answer_reset(struct http_answer *answer) {

@@ -22,6 +22,7 @@
 #define HTTP_BODY_MAX 4096    /* octets of a request's body */
 #define HTTP_FIELDS_MAX 64    /* fields of a request */
 #define HTTP_ANSWER_MAX 1048576
+#define HTTP_RECORD_MAX 8192
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
 
@@ -37,7 +38,7 @@ struct http_request {
 	/* Address of the reader: of the connection, or what a trusted proxy says in
 	 * X-Forwarded-For; always a valid address as text, IPv4 in dotted form. */
 	struct span client;
-	time_t now;
+	int64_t now_ms; /* since 1970 */
 	struct span body;
 	struct http_field fields[HTTP_FIELDS_MAX];
 	size_t field_count;
@@ -67,6 +68,11 @@ struct http_answer {
 	unsigned status;
 	struct http_answer_field fields[HTTP_ANSWER_FIELDS_MAX];
 	size_t field_count;
+	/* Octets for the journal (webd/record.h).  Where there are some, the answer goes
+	 * out when they are on disk, or can not be. */
+	struct buf record;
+	bool record_matters;       /* and if it can not be, the answer is 503 */
+	bool close;                /* the connection, after this answer */
 	struct buf body;           /* ceiling HTTP_ANSWER_MAX */
 	const char *constant_body; /* used instead of `body` where not NULL; a literal, not freed */
 	size_t constant_len;

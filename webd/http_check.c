@@ -58,6 +58,26 @@ unsigned http_check_fields(const struct http_field *fields, size_t count, bool i
 	return 0;
 }
 
+bool http_layout_is_plain(const struct http_field *fields, size_t count) {
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		const char *at = fields[i].name.at + fields[i].name.len + 1;
+
+		/* Addresses of two blocks of memory may be compared as numbers only. */
+		if ((uintptr_t)fields[i].value.at < (uintptr_t)at ||
+		    (uintptr_t)fields[i].value.at - (uintptr_t)at > HTTP_HEADER_MAX)
+			return false;
+		for (; at < fields[i].value.at; at++)
+			if (*at != ' ' && *at != '\t')
+				return false;
+		if (i + 1 < count && (uintptr_t)fields[i + 1].name.at !=
+		                             (uintptr_t)(fields[i].value.at + fields[i].value.len + strlen("\r\n")))
+			return false;
+	}
+	return true;
+}
+
 size_t http_fields_size(const struct http_field *fields, size_t count) {
 	size_t size = 0, i;
 
@@ -146,6 +166,14 @@ static bool read_forwarded(struct span text, char out[HTTP_ADDRESS_SIZE]) {
 	if (end > 0 && span_find_byte(span_from(text, (size_t)end + 1), ':') < 0)
 		text.len = (size_t)end;
 	return read_address(text, out);
+}
+
+bool http_host_is_local(struct span authority) {
+	char address[HTTP_ADDRESS_SIZE];
+	ssize_t colon = span_find_byte(authority, ':');
+	struct span name = colon < 0 ? authority : span_make(authority.at, (size_t)colon);
+
+	return read_forwarded(authority, address) || span_equal_nocase(name, SPAN("localhost"));
 }
 
 void http_client(const struct strings *proxies, struct span peer, const struct http_field *fields, size_t count,

@@ -18,6 +18,15 @@
  * latter, and that one not in HTTP/1.0.  0, or the status to refuse with. */
 unsigned http_check_fields(const struct http_field *fields, size_t count, bool is_1_0);
 
+/*
+ * libmicrohttpd 0.9.75 leaves the octets of a header where they came in, with zeros
+ * for colons and line ends.  So untrimmed fields, as it hands them out, tell what it
+ * made of them: one that was folded (RFC 9112 5.2) lies elsewhere, and behind a
+ * bare LF the next one comes too soon.  True where each name is followed by its
+ * value, and each value by CR, LF and the next name.
+ */
+bool http_layout_is_plain(const struct http_field *fields, size_t count);
+
 /* All fields with what lies between them. */
 size_t http_fields_size(const struct http_field *fields, size_t count);
 
@@ -34,6 +43,10 @@ int http_target_parse(struct span uri, struct http_target *target_r);
 /* Is `authority` (HOST[:PORT]) the host of base_url?  Case and a default port
  * (80 or 443) make no difference. */
 bool http_host_is(struct span authority, struct span host);
+
+/* For the admin listener: an IP address or "localhost", with any port, which no
+ * stranger's DNS can make a browser say. */
+bool http_host_is_local(struct span authority);
 
 /* The address of the reader.  `peer` is the connection's.  While the address at
  * hand lies in `proxies`, the next one to the left of X-Forwarded-For takes its
