@@ -24,7 +24,7 @@ static bool is_notice(const struct free_reading *r) {
 		return true;
 	for (i = 0; i < r->notice.count && !named; i++)
 		named = r->notice.items[i].rank == NOTICE_NAMED;
-	if (kinds_from_daemon(mail))
+	if (kinds_from_daemon(mail) || kinds_null_path(mail))
 		return r->notice.failed || r->notice.delayed || r->notice.delivered || named ||
 		       kinds_subject_of_bounce(r->job->subject);
 	return (r->notice.failed || r->notice.delayed || r->notice.phase != NULL) &&
@@ -137,11 +137,26 @@ static bool add_items(struct free_reading *r, enum notice_rank least, bool all) 
 	return r->job->report->count > before;
 }
 
+/* A gateway's notice that names nobody, around the report that does. */
+static bool holds_report(const struct free_reading *r) {
+	const struct mail_header *h = &r->job->returned_fields;
+	struct span from = mail_find(h, SPAN("From"));
+
+	return r->job->returned_part && !r->job->nested &&
+	       (span_find_nocase(mail_find(h, SPAN("Content-Type")), SPAN("multipart/report")) >= 0 ||
+	        span_find_nocase(from, SPAN("mailer-daemon")) >= 0 ||
+	        mail_find(h, SPAN("X-Failed-Recipients")).len > 0);
+}
+
 static void add_recipients(struct free_reading *r) {
 	const char *returned;
 
 	if (add_failed_recipients(r) || add_items(r, NOTICE_LISTED, false) || add_items(r, NOTICE_NAMED, true))
 		return;
+	if (holds_report(r)) {
+		r->job->inner = r->job->returned;
+		return;
+	}
 	returned = job_returned_recipient(r->job);
 	if (returned[0] == '\0' && add_items(r, NOTICE_MENTIONED, false))
 		return;

@@ -18,11 +18,14 @@ struct job {
 	struct report *report;
 	size_t room;          /* of report->results */
 	struct span subject;  /* decoded */
-	struct span text;     /* the first text, decoded */
+	struct span text;     /* the first text, decoded; else the first HTML without its tags */
 	struct span html;     /* the first HTML, decoded, without tags; where there is no text */
 	struct span returned; /* header of the returned message, and more */
+	bool returned_part;   /* it is a part of its own, as it came */
 	struct mail_header returned_fields;
+	struct span inner;   /* a returned message that is the report itself: read it instead */
 	struct buf rooms[4]; /* what decoded text lies in: subject, text, part, scratch */
+	bool nested;         /* this is such a one */
 	bool out_of_memory;
 };
 

@@ -193,8 +193,13 @@ static void begin(struct trial *t, const struct rules *rules, const struct evide
 	}
 }
 
-/* Class 4 is never permanent (N5). */
+/* Class 4 is never permanent (N5), and an answer to MAIL FROM tells of the sender. */
 static void soften(const struct evidence *e, struct verdict *v) {
+	if (strcmp(e->phase, "mail") == 0 &&
+	    (v->category == REPORT_USER_UNKNOWN || v->category == REPORT_DOMAIN_UNKNOWN)) {
+		v->category = REPORT_REFUSED;
+		v->action = REPORT_COUNT_SOFT;
+	}
 	if (class_of(e) != 4 || !report_is_permanent(v->category))
 		return;
 	v->category = v->category == REPORT_DOMAIN_UNKNOWN ? REPORT_CONNECTION_FAILED : REPORT_TEMPORARY_OTHER;
@@ -219,7 +224,7 @@ void rules_judge(const struct rules *rules, const struct evidence *evidence, str
 	if (rule != NULL) {
 		verdict_r->category = rule->category;
 		verdict_r->action = rule->action;
-		verdict_r->rule = rule->where;
+		verdict_r->rule = rule->where == NULL ? "" : rule->where;
 	} else {
 		int class = class_of(evidence);
 
