@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define LOCAL_MAX 80 /* octets of a quoted local part */
+
 struct folding {
 	struct span text;
 	size_t at;
@@ -111,13 +113,20 @@ static void emit_address(struct folding *f) {
 	size_t end;
 
 	if (!f->blank && !out->failed) {
-		if (quoted)
-			out->len--;
-		while (out->len > f->base && (unsigned char)out->at[out->len - 1] < 0x80 &&
-		       strchr(" <>()[],;:\"", out->at[out->len - 1]) == NULL)
-			out->len--;
-		if (quoted && last_byte(f) == '"')
-			out->len--;
+		size_t len = out->len;
+
+		if (quoted) {
+			/* "a b"@: back to the other quotation mark. */
+			for (len--; len > f->base && out->len - len < LOCAL_MAX && out->at[len - 1] != '"'; len--)
+				;
+			if (len > f->base && out->at[len - 1] == '"')
+				out->len = len - 1;
+		} else {
+			while (len > f->base && (unsigned char)out->at[len - 1] < 0x80 &&
+			       strchr(" <>()[],;:\"", out->at[len - 1]) == NULL)
+				len--;
+			out->len = len;
+		}
 	}
 	emit(f, "@", 1);
 	for (end = f->at + 1; ascii_is_alnum((char)byte_at(f, end)) || byte_at(f, end) == '.' ||
