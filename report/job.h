@@ -9,6 +9,7 @@
 #include "report/notice.h"
 #include "report/report.h"
 #include "report/rules.h"
+#include "report/smtp.h"
 
 #define JOB_SPEECH_MAX 8192U /* octets that are judged at once */
 
@@ -40,6 +41,10 @@ bool job_read_notice(struct job *job);
 struct report_result *job_add(struct job *job, enum report_category category);
 /* Judges and fills in all but the recipients. */
 void job_judge(struct job *job, const struct evidence *evidence, struct report_result *result);
+/* The server's own words within what is said of a recipient, from the reply code
+ * on, where a rule knows them; else all of it.  `codes` are those of `speech`. */
+struct span job_words(struct job *job, const struct evidence *evidence, struct span speech,
+                      const struct smtp_codes *codes);
 /* The part as text: decoded into one of the rooms. */
 struct span job_decode(struct job *job, const struct mail_part *part, size_t room);
 /* The address in a field's value, kept; "" where there is none. */

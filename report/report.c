@@ -73,6 +73,18 @@ void job_judge(struct job *job, const struct evidence *evidence, struct report_r
 	result->remote = keep_text(job->report->text, evidence->remote, FIELD_MAX);
 }
 
+struct span job_words(struct job *job, const struct evidence *evidence, struct span speech,
+                      const struct smtp_codes *codes) {
+	struct evidence e = *evidence;
+	struct verdict verdict;
+
+	if (codes->reply == 0 || codes->at == 0)
+		return speech;
+	e.diagnostic = span_from(speech, codes->at);
+	rules_judge(job->rules, &e, &verdict);
+	return verdict.by_text ? e.diagnostic : speech;
+}
+
 struct span job_decode(struct job *job, const struct mail_part *part, size_t room) {
 	struct span body = part->body;
 

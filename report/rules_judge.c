@@ -193,10 +193,10 @@ static void begin(struct trial *t, const struct rules *rules, const struct evide
 	}
 }
 
-/* Class 4 is never permanent (N5), and an answer to MAIL FROM tells of the sender. */
+/* Class 4 is never permanent (N5); and a server that has not heard of the recipient
+ * can tell only of the sender. */
 static void soften(const struct evidence *e, struct verdict *v) {
-	if (strcmp(e->phase, "mail") == 0 &&
-	    (v->category == REPORT_USER_UNKNOWN || v->category == REPORT_DOMAIN_UNKNOWN)) {
+	if ((strcmp(e->phase, "mail") == 0 || strcmp(e->phase, "connect") == 0) && v->action == REPORT_SUPPRESS) {
 		v->category = REPORT_REFUSED;
 		v->action = REPORT_COUNT_SOFT;
 	}

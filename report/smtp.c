@@ -101,6 +101,7 @@ void smtp_find_codes(struct span text, struct smtp_codes *codes_r) {
 		} else if (codes_r->reply == 0 && is_reply(text, i)) {
 			codes_r->reply = (unsigned)(c - '0') * 100 + (unsigned)(text.at[i + 1] - '0') * 10 +
 			                 (unsigned)(text.at[i + 2] - '0');
+			codes_r->at = i;
 		}
 	}
 }
