@@ -66,8 +66,7 @@ static void judge(struct free_reading *r, struct report_result *result, struct s
 	e.status = codes.status;
 	e.reply = codes.reply;
 	e.phase = phase != NULL ? phase : r->notice.phase != NULL ? r->notice.phase : "";
-	e.diagnostic = job_words(r->job, &e, speech, &codes);
-	rules_judge(r->job->rules, &e, &verdict);
+	job_judge_speech(r->job, &e, speech, &codes, &verdict);
 	if (!verdict.by_text && (codes.reply == 0 || smtp_status_is_vague(codes.status))) {
 		/* All that is said before the returned message, and the subject. */
 		struct buf *room = &r->job->rooms[ROOM_SCRATCH];
@@ -83,8 +82,9 @@ static void judge(struct free_reading *r, struct report_result *result, struct s
 			e.status = codes.status;
 			e.reply = codes.reply;
 		}
+		rules_judge(r->job->rules, &e, &verdict);
 	}
-	job_judge(r->job, &e, result);
+	job_settle(r->job, &e, &verdict, result);
 }
 
 /* Of a delay there is nothing to judge. */

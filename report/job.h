@@ -39,12 +39,14 @@ bool job_read_notice(struct job *job);
 
 /* A new result, emptied; NULL past the limit or out of memory. */
 struct report_result *job_add(struct job *job, enum report_category category);
-/* Judges and fills in all but the recipients. */
-void job_judge(struct job *job, const struct evidence *evidence, struct report_result *result);
-/* The server's own words within what is said of a recipient, from the reply code
- * on, where a rule knows them; else all of it.  `codes` are those of `speech`. */
-struct span job_words(struct job *job, const struct evidence *evidence, struct span speech,
-                      const struct smtp_codes *codes);
+/* Fills in all but the recipients. */
+void job_settle(struct job *job, const struct evidence *evidence, const struct verdict *verdict,
+                struct report_result *result);
+/* Judges what is said of a recipient: the server's own words within it, from the
+ * reply code on, where a rule knows them; else all of it, which is then the evidence.
+ * `codes` are those of `speech`. */
+void job_judge_speech(struct job *job, struct evidence *evidence, struct span speech, const struct smtp_codes *codes,
+                      struct verdict *verdict_r);
 /* The part as text: decoded into one of the rooms. */
 struct span job_decode(struct job *job, const struct mail_part *part, size_t room);
 /* The address in a field's value, kept; "" where there is none. */

@@ -53,19 +53,18 @@ struct report_result *job_add(struct job *job, enum report_category category) {
 	return result;
 }
 
-void job_judge(struct job *job, const struct evidence *evidence, struct report_result *result) {
-	struct verdict verdict;
+void job_settle(struct job *job, const struct evidence *evidence, const struct verdict *verdict,
+                struct report_result *result) {
 	const char *status = evidence->status;
 
-	rules_judge(job->rules, evidence, &verdict);
 	/* What the report itself says, where it says more. */
 	if (smtp_status_is_vague(status) && evidence->dsn_status[0] != '\0' &&
 	    (status[0] == '\0' || !smtp_status_is_vague(evidence->dsn_status)))
 		status = evidence->dsn_status;
-	result->category = verdict.category;
-	result->action = verdict.action;
-	result->provider = keep_text(job->report->text, span_of(verdict.provider), FIELD_MAX);
-	result->rule = keep_text(job->report->text, span_of(verdict.rule), 4200);
+	result->category = verdict->category;
+	result->action = verdict->action;
+	result->provider = keep_text(job->report->text, span_of(verdict->provider), FIELD_MAX);
+	result->rule = keep_text(job->report->text, span_of(verdict->rule), 4200);
 	result->status = keep_text(job->report->text, span_of(status), SMTP_STATUS_SIZE);
 	result->reply = evidence->reply;
 	result->phase = keep_text(job->report->text, span_of(evidence->phase), 16);
@@ -73,16 +72,16 @@ void job_judge(struct job *job, const struct evidence *evidence, struct report_r
 	result->remote = keep_text(job->report->text, evidence->remote, FIELD_MAX);
 }
 
-struct span job_words(struct job *job, const struct evidence *evidence, struct span speech,
-                      const struct smtp_codes *codes) {
-	struct evidence e = *evidence;
-	struct verdict verdict;
-
-	if (codes->reply == 0 || codes->at == 0)
-		return speech;
-	e.diagnostic = span_from(speech, codes->at);
-	rules_judge(job->rules, &e, &verdict);
-	return verdict.by_text ? e.diagnostic : speech;
+void job_judge_speech(struct job *job, struct evidence *evidence, struct span speech, const struct smtp_codes *codes,
+                      struct verdict *verdict_r) {
+	if (codes->reply != 0 && codes->at > 0) {
+		evidence->diagnostic = span_from(speech, codes->at);
+		rules_judge(job->rules, evidence, verdict_r);
+		if (verdict_r->by_text)
+			return;
+	}
+	evidence->diagnostic = speech;
+	rules_judge(job->rules, evidence, verdict_r);
 }
 
 struct span job_decode(struct job *job, const struct mail_part *part, size_t room) {

@@ -31,7 +31,7 @@ static uint64_t providers_of(const struct rules *r, struct span host) {
 		return 0;
 	for (i = 0; i < r->provider_count; i++)
 		for (j = 0; j < r->providers[i].hosts.len; j++)
-			if (host_is(host, span_of(r->providers[i].hosts.at[j])))
+			if (host_is(host, r->providers[i].spans[j]))
 				bits |= (uint64_t)1 << i;
 	return bits;
 }

@@ -164,13 +164,13 @@ static void judge(struct status_reading *r, const struct dsn_group *g, struct re
 	speech = speech_of(r, item);
 	if (!verdict.by_text && is_unspecific(codes.status) && is_unspecific(dsn_status) && speech.len > 0) {
 		smtp_find_codes(speech, &spoken);
-		e.diagnostic = job_words(r->job, &e, speech, &spoken);
 		if (codes.reply == 0)
 			e.reply = spoken.reply;
 		if (codes.status[0] == '\0')
 			e.status = spoken.status;
+		job_judge_speech(r->job, &e, speech, &spoken, &verdict);
 	}
-	job_judge(r->job, &e, result);
+	job_settle(r->job, &e, &verdict, result);
 }
 
 static void add_group(struct status_reading *r, const struct dsn_group *g) {
