@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define TIME_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
-
 /* By the words of the option store.driver. */
 static const struct store_driver *const drivers[] = {&store_sqlite_driver};
 
@@ -39,7 +37,7 @@ int store_check_sends(const struct store_send *sends, size_t count, struct err *
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (sends[i].time < 0 || sends[i].time > TIME_MAX)
+		if (sends[i].time < 0 || sends[i].time > STORE_SECONDS_MAX)
 			return err_set(err, "time of a send: found %lld, allowed: years 1970 to 9999",
 			               (long long)sends[i].time);
 	return 0;
@@ -79,6 +77,6 @@ int store_rollup(struct store *store, uint64_t campaign, struct span kind, uint6
 }
 
 int store_expire(struct store *store, time_t now, int keep_months, int *dropped_r, struct err *err) {
-	assert(now >= 0 && now <= TIME_MAX && keep_months >= 0);
+	assert(now >= 0 && now <= STORE_SECONDS_MAX && keep_months >= 0);
 	return store->driver->expire(store, now, keep_months, dropped_r, err);
 }

@@ -12,13 +12,18 @@ int month_of(time_t when) {
 	return (tm.tm_year + 1900) * 12 + tm.tm_mon;
 }
 
-void month_table(char out[MONTH_TABLE_SIZE], int month) {
-	snprintf(out, MONTH_TABLE_SIZE, "send_%04d%02d", month / 12, month % 12 + 1);
+void month_table(char out[MONTH_TABLE_SIZE], const struct month_kind *kind, int month) {
+	int len = snprintf(out, MONTH_TABLE_SIZE, "%s_%04d%02d", kind->prefix, month / 12, month % 12 + 1);
+
+	assert(len > 0 && len < MONTH_TABLE_SIZE);
+	(void)len;
 }
 
 static void forget(struct store_month *month) {
-	sql_finalize(&month->find);
-	sql_finalize(&month->insert);
+	size_t i;
+
+	for (i = 0; i < MONTH_STATEMENTS_MAX; i++)
+		sql_finalize(&month->statements[i]);
 	*month = (struct store_month){0};
 }
 
@@ -29,108 +34,108 @@ void month_forget_all(struct store_sqlite *store) {
 		forget(&store->months[i]);
 }
 
-static struct sqlite3_stmt *prepare_for(struct store_sqlite *store, const char *format, int month, struct err *err) {
-	char table[MONTH_TABLE_SIZE], sql[640];
+/* `format` with the table's name in it. */
+static void name_table(char *sql, size_t size, const struct month_kind *kind, int month, const char *format) {
+	char table[MONTH_TABLE_SIZE];
 	int len;
 
-	month_table(table, month);
-	len = snprintf(sql, sizeof sql, format, table);
-	assert(len > 0 && (size_t)len < sizeof sql);
+	month_table(table, kind, month);
+	/* What a format does not use is passed over. */
+	len = snprintf(sql, size, format, table, table, table, table, table);
+	assert(len > 0 && (size_t)len < size);
 	(void)len;
+}
+
+struct sqlite3_stmt *month_prepare(struct store_sqlite *store, const struct month_kind *kind, int month,
+                                   const char *format, struct err *err) {
+	char sql[1024];
+
+	name_table(sql, sizeof sql, kind, month, format);
 	return sql_prepare(store, sql, err);
 }
 
-static int create_table(struct store_sqlite *store, int month, struct err *err) {
-	struct sqlite3_stmt *statement = prepare_for(store,
-	                                             "CREATE TABLE IF NOT EXISTS %s ("
-	                                             " campaign INTEGER NOT NULL REFERENCES campaign (id),"
-	                                             " address_key INTEGER NOT NULL,"
-	                                             " message INTEGER NOT NULL,"
-	                                             " time INTEGER NOT NULL,"
-	                                             " stream TEXT NOT NULL,"
-	                                             " queue_id TEXT NOT NULL,"
-	                                             " message_id TEXT NOT NULL,"
-	                                             " links INTEGER NOT NULL,"
-	                                             " flags INTEGER NOT NULL,"
-	                                             " PRIMARY KEY (campaign, address_key, message)) WITHOUT ROWID",
-	                                             month, err);
-	int outcome;
+static int create_table(struct store_sqlite *store, const struct month_kind *kind, int month, struct err *err) {
+	char sql[2048];
 
-	if (statement == NULL)
-		return -1;
-	outcome = sql_run(store, statement, err);
-	sql_finalize(&statement);
-	return outcome;
+	name_table(sql, sizeof sql, kind, month, kind->create);
+	return sql_exec(store, sql, err);
 }
 
-static int has_table(struct store_sqlite *store, int month, bool *present_r, struct err *err) {
-	struct sqlite3_stmt *statement = store->statements[STORE_HAS_TABLE];
+static int has_table(struct store_sqlite *store, const struct month_kind *kind, int month, bool *present_r,
+                     struct err *err) {
+	static const char text[] = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+	struct sqlite3_stmt *statement = sql_get(store, text, err);
 	char table[MONTH_TABLE_SIZE];
 	long long number;
 
-	month_table(table, month);
+	if (statement == NULL)
+		return -1;
+	month_table(table, kind, month);
 	sql_bind_text(statement, 1, span_of(table));
 	return sql_number(store, statement, present_r, &number, err);
 }
 
 /* In the memory of the handle, perhaps in the place of another month. */
-static int look_up(struct store_sqlite *store, int number, struct store_month **month_r, struct err *err) {
+static int look_up(struct store_sqlite *store, const struct month_kind *kind, int number, struct store_month **month_r,
+                   struct err *err) {
 	struct store_month *month;
 	bool present;
 	size_t i;
 
 	for (i = 0; i < STORE_MONTHS_KNOWN; i++)
-		if (store->months[i].month == number) {
+		if (store->months[i].kind == kind && store->months[i].month == number) {
 			*month_r = &store->months[i];
 			return 0;
 		}
-	if (has_table(store, number, &present, err) != 0)
+	if (has_table(store, kind, number, &present, err) != 0)
 		return -1;
 	month = &store->months[store->month_next];
 	store->month_next = (store->month_next + 1) % STORE_MONTHS_KNOWN;
 	forget(month);
+	month->kind = kind;
 	month->month = number;
 	month->present = present;
 	*month_r = month;
 	return 0;
 }
 
-int month_get(struct store_sqlite *store, int number, bool create, struct store_month **month_r, struct err *err) {
+int month_get(struct store_sqlite *store, const struct month_kind *kind, int number, bool create,
+              struct store_month **month_r, struct err *err) {
 	struct store_month *month;
 
-	if (look_up(store, number, &month, err) != 0)
+	if (look_up(store, kind, number, &month, err) != 0)
 		return -1;
 	*month_r = month;
-	if (!month->present && !create)
+	if (month->present || !create)
 		return 0;
-	if (!month->present && create_table(store, number, err) != 0)
+	if (create_table(store, kind, number, err) != 0)
 		return -1;
 	month->present = true;
-	if (month->find == NULL)
-		month->find =
-		        prepare_for(store, "SELECT 1 FROM %s WHERE campaign = ?1 AND address_key = ?2 AND message = ?3",
-		                    number, err);
-	if (month->find != NULL && month->insert == NULL && create)
-		month->insert = prepare_for(store,
-		                            "INSERT INTO %s (campaign, address_key, message, time, stream, queue_id,"
-		                            " message_id, links, flags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-		                            " ON CONFLICT DO NOTHING",
-		                            number, err);
-	return month->find == NULL || (create && month->insert == NULL) ? -1 : 0;
+	return 0;
 }
 
-int month_list(struct store_sqlite *store, int **months_r, size_t *count_r, struct err *err) {
+struct sqlite3_stmt *month_statement(struct store_sqlite *store, struct store_month *month, size_t which,
+                                     struct err *err) {
+	assert(month->present && which < MONTH_STATEMENTS_MAX);
+	if (month->statements[which] == NULL)
+		month->statements[which] =
+		        month_prepare(store, month->kind, month->month, month->kind->statements[which], err);
+	return month->statements[which];
+}
+
+int month_list(struct store_sqlite *store, const struct month_kind *kind, int **months_r, size_t *count_r,
+               struct err *err) {
+	static const char text[] = "SELECT substr(name, -6, 4) * 12 + substr(name, -2) - 1 FROM sqlite_schema"
+	                           " WHERE type = 'table' AND name GLOB ?1 || '_[0-9][0-9][0-9][0-9][0-9][0-9]'"
+	                           " ORDER BY name";
 	struct sqlite3_stmt *statement;
 	int *months = NULL, result;
 	size_t count = 0;
 
-	statement = sql_prepare(store,
-	                        "SELECT substr(name, 6, 4) * 12 + substr(name, 10, 2) - 1 FROM sqlite_schema"
-	                        " WHERE type = 'table' AND name GLOB 'send_[0-9][0-9][0-9][0-9][0-9][0-9]'"
-	                        " ORDER BY name",
-	                        err);
+	statement = sql_prepare(store, text, err);
 	if (statement == NULL)
 		return -1;
+	sql_bind_text(statement, 1, span_of(kind->prefix));
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
 		int *grown = realloc(months, (count + 1) * sizeof *months);
 
@@ -151,33 +156,4 @@ int month_list(struct store_sqlite *store, int **months_r, size_t *count_r, stru
 	*months_r = months;
 	*count_r = count;
 	return 0;
-}
-
-static int drop_before(struct store_sqlite *store, int first_kept, int *dropped_r, struct err *err) {
-	char table[MONTH_TABLE_SIZE], sql[64];
-	int *months, outcome = 0;
-	size_t count, i;
-
-	if (month_list(store, &months, &count, err) != 0)
-		return -1;
-	*dropped_r = 0;
-	for (i = 0; i < count && months[i] < first_kept && outcome == 0; i++) {
-		month_table(table, months[i]);
-		snprintf(sql, sizeof sql, "DROP TABLE %s", table);
-		outcome = sql_exec(store, sql, err);
-		++*dropped_r;
-	}
-	free(months);
-	return outcome;
-}
-
-int sqlite_expire(struct store *base, time_t now, int keep_months, int *dropped_r, struct err *err) {
-	struct store_sqlite *store = (struct store_sqlite *)base;
-
-	if (store_begin(store, base->wait_ms, err) != STORE_DONE)
-		return -1;
-	if (drop_before(store, month_of(now) - keep_months, dropped_r, err) == 0 && store_commit(store, err) == 0)
-		return 0;
-	store_rollback(store);
-	return -1;
 }

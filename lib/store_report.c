@@ -111,24 +111,21 @@ static void show(struct visit *visit, struct sqlite3_stmt *row) {
 }
 
 static int visit_month(struct store_sqlite *store, int month, struct visit *visit, struct err *err) {
-	char table[MONTH_TABLE_SIZE], sql[480];
-	struct sqlite3_stmt *statement;
+	static const char format[] =
+	        "SELECT address_key, message, time, list, name, stream, address, queue_id, message_id, links, flags"
+	        " FROM %s AS send JOIN campaign ON campaign.id = send.campaign"
+	        " LEFT JOIN address ON address.key = address_key"
+	        " WHERE send.campaign = ?1 ORDER BY time, address_key, message";
+	struct sqlite3_stmt *statement = month_prepare(store, &month_sends, month, format, err);
 	int result = SQLITE_DONE;
 
-	month_table(table, month);
-	snprintf(sql, sizeof sql,
-	         "SELECT address_key, message, time, list, name, stream, address, queue_id, message_id, links, flags"
-	         " FROM %s JOIN campaign ON campaign.id = %s.campaign LEFT JOIN address ON address.key = address_key"
-	         " WHERE %s.campaign = ?1 ORDER BY time, address_key, message",
-	         table, table, table);
-	statement = sql_prepare(store, sql, err);
 	if (statement == NULL)
 		return -1;
 	sql_bind_key(statement, 1, visit->campaign);
 	while (!visit->stopped && (result = sqlite3_step(statement)) == SQLITE_ROW)
 		show(visit, statement);
 	if (result != SQLITE_DONE && result != SQLITE_ROW)
-		sql_fail(store, table, err);
+		sql_fail(store, "sends", err);
 	sql_finalize(&statement);
 	return result == SQLITE_DONE || result == SQLITE_ROW ? 0 : -1;
 }
@@ -137,7 +134,7 @@ static int visit_all(struct store_sqlite *store, struct visit *visit, struct err
 	int *months, outcome = 0;
 	size_t count, i;
 
-	if (month_list(store, &months, &count, err) != 0)
+	if (month_list(store, &month_sends, &months, &count, err) != 0)
 		return -1;
 	for (i = 0; i < count && !visit->stopped && outcome == 0; i++)
 		outcome = visit_month(store, months[i], visit, err);

@@ -42,6 +42,39 @@ void sql_finalize(struct sqlite3_stmt **statement) {
 	*statement = NULL;
 }
 
+/* The place of a text, or the free one where it belongs. */
+static struct store_statement *find_place(struct store_sqlite *store, const char *text) {
+	size_t at = (size_t)((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15) >> 40), tries;
+
+	for (tries = 0; tries < STORE_STATEMENTS; tries++) {
+		struct store_statement *place = &store->statements[(at + tries) % STORE_STATEMENTS];
+
+		if (place->text == text || place->text == NULL)
+			return place;
+	}
+	return NULL;
+}
+
+struct sqlite3_stmt *sql_get(struct store_sqlite *store, const char *text, struct err *err) {
+	struct store_statement *place = find_place(store, text);
+
+	assert(place != NULL);
+	if (place->text == NULL) {
+		place->statement = sql_prepare(store, text, err);
+		place->text = place->statement == NULL ? NULL : text;
+	}
+	return place->statement;
+}
+
+void sql_forget_all(struct store_sqlite *store) {
+	size_t i;
+
+	for (i = 0; i < STORE_STATEMENTS; i++) {
+		sql_finalize(&store->statements[i].statement);
+		store->statements[i].text = NULL;
+	}
+}
+
 /* Binding fails only for a wrong index or a statement in use: bugs of ours. */
 static void check_bound(int result) {
 	assert(result == SQLITE_OK);
@@ -68,19 +101,19 @@ static bool is_text(struct span s) {
 	return true;
 }
 
-/* At most STORE_TEXT_MAX octets, no character of UTF-8 torn. */
-static struct span clip(struct span text) {
-	size_t len = STORE_TEXT_MAX;
+/* At most `max` octets, no character of UTF-8 torn. */
+static struct span clip(struct span text, size_t max) {
+	size_t len = max;
 
 	if (text.len <= len)
 		return text;
-	while (len > STORE_TEXT_MAX - 3 && ((unsigned char)text.at[len] & 0xc0) == 0x80)
+	while (len > max - 3 && ((unsigned char)text.at[len] & 0xc0) == 0x80)
 		len--;
 	return span_make(text.at, len);
 }
 
-void sql_bind_text(struct sqlite3_stmt *statement, int index, struct span text) {
-	text = clip(text);
+void sql_bind_long_text(struct sqlite3_stmt *statement, int index, struct span text, size_t max) {
+	text = clip(text, max);
 	/* A NULL pointer would be bound as NULL. */
 	if (text.len == 0)
 		check_bound(sqlite3_bind_text(statement, index, "", 0, SQLITE_STATIC));
@@ -88,6 +121,19 @@ void sql_bind_text(struct sqlite3_stmt *statement, int index, struct span text) 
 		check_bound(sqlite3_bind_text(statement, index, text.at, (int)text.len, SQLITE_STATIC));
 	else
 		check_bound(sqlite3_bind_blob(statement, index, text.at, (int)text.len, SQLITE_STATIC));
+}
+
+void sql_bind_text(struct sqlite3_stmt *statement, int index, struct span text) {
+	sql_bind_long_text(statement, index, text, STORE_TEXT_MAX);
+}
+
+void sql_bind_blob(struct sqlite3_stmt *statement, int index, struct span bytes) {
+	/* A NULL pointer would be bound as NULL. */
+	check_bound(sqlite3_bind_blob64(statement, index, bytes.at == NULL ? "" : bytes.at, bytes.len, SQLITE_STATIC));
+}
+
+uint64_t sql_column_key(struct sqlite3_stmt *statement, int column) {
+	return (uint64_t)sqlite3_column_int64(statement, column);
 }
 
 struct span sql_column_text(struct sqlite3_stmt *statement, int column) {

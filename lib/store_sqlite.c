@@ -21,26 +21,16 @@ static const char settings[] = "PRAGMA synchronous = FULL;"
                                "PRAGMA wal_autocheckpoint = 4000;"
                                "PRAGMA journal_size_limit = 67108864";
 
-static const char *const texts[STORE_STATEMENTS] = {
-        [STORE_BEGIN] = "BEGIN IMMEDIATE",
-        [STORE_COMMIT] = "COMMIT",
-        [STORE_COOKIE] = "PRAGMA schema_version",
-        [STORE_HAS_TABLE] = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1",
-        [STORE_ADD_CAMPAIGN] = "INSERT INTO campaign (id, list, name, first, last) VALUES (?1, ?2, ?3, ?4, ?4)"
-                               " ON CONFLICT DO NOTHING",
-        [STORE_TOUCH_CAMPAIGN] = "UPDATE campaign SET first = min(first, ?2), last = max(last, ?3) WHERE id = ?1",
-        [STORE_ADD_ADDRESS] = "INSERT INTO address (key, address, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-        [STORE_ADD_ROLLUP] = "INSERT INTO rollup (campaign, kind, hour, count) VALUES (?1, 'sent', ?2, ?3)"
-                             " ON CONFLICT DO UPDATE SET count = count + excluded.count",
-};
+static const char begin_text[] = "BEGIN IMMEDIATE";
+static const char commit_text[] = "COMMIT";
+static const char cookie_text[] = "PRAGMA schema_version";
 
 static void sqlite_close(struct store *base) {
 	struct store_sqlite *store = (struct store_sqlite *)base;
-	int i, result;
+	int result;
 
 	month_forget_all(store);
-	for (i = 0; i < STORE_STATEMENTS; i++)
-		sql_finalize(&store->statements[i]);
+	sql_forget_all(store);
 	result = sqlite3_close(store->db);
 	assert(result == SQLITE_OK);
 	(void)result;
@@ -67,15 +57,9 @@ static int open_schema(struct store_sqlite *store, long wait_ms, struct err *err
 	}
 }
 
-static int prepare(struct store_sqlite *store, struct err *err) {
+static int remember_file(struct store_sqlite *store, struct err *err) {
 	struct stat wal;
-	int i;
 
-	for (i = 0; i < STORE_STATEMENTS; i++) {
-		store->statements[i] = sql_prepare(store, texts[i], err);
-		if (store->statements[i] == NULL)
-			return -1;
-	}
 	/* There since the schema was read, and until the last handle is closed. */
 	if (stat(store->wal_path, &wal) != 0)
 		return err_set(err, "%s: not found; was it removed?", store->wal_path);
@@ -107,7 +91,7 @@ static struct store *sqlite_open(const struct conf_store *conf, bool create, lon
 		sql_fail(store, "can't open the store", err);
 		goto fail;
 	}
-	if (open_schema(store, wait_ms, err) != 0 || prepare(store, err) != 0)
+	if (open_schema(store, wait_ms, err) != 0 || remember_file(store, err) != 0)
 		goto fail;
 	return &store->base;
 fail:
@@ -131,11 +115,12 @@ static bool sqlite_is_current(const struct store *base) {
 }
 
 /* Another process may have dropped tables, or migrated the schema. */
-static int look_at_schema(struct store_sqlite *store, struct err *err) {
+int store_look_at_schema(struct store_sqlite *store, struct err *err) {
+	struct sqlite3_stmt *statement = sql_get(store, cookie_text, err);
 	long long cookie, version;
 	bool found;
 
-	if (sql_number(store, store->statements[STORE_COOKIE], &found, &cookie, err) != 0)
+	if (statement == NULL || sql_number(store, statement, &found, &cookie, err) != 0)
 		return -1;
 	if (cookie == store->cookie)
 		return 0;
@@ -147,21 +132,36 @@ static int look_at_schema(struct store_sqlite *store, struct err *err) {
 }
 
 enum store_result store_begin(struct store_sqlite *store, long wait_ms, struct err *err) {
+	struct sqlite3_stmt *begin = sql_get(store, begin_text, err);
+
+	if (begin == NULL)
+		return STORE_FAILED;
 	if (!sqlite_is_current(&store->base)) {
 		err_set(err, "%s: the file in use was removed or replaced", store->path);
 		return STORE_FAILED;
 	}
 	sqlite3_busy_timeout(store->db, (int)wait_ms);
-	if (sql_run(store, store->statements[STORE_BEGIN], err) != 0)
+	if (sql_run(store, begin, err) != 0)
 		return sql_is_busy(store) ? STORE_BUSY : STORE_FAILED;
-	if (look_at_schema(store, err) == 0)
+	if (store_look_at_schema(store, err) == 0)
 		return STORE_DONE;
 	store_rollback(store);
 	return STORE_FAILED;
 }
 
+int store_begin_reading(struct store_sqlite *store, struct err *err) {
+	if (sql_exec(store, "BEGIN", err) != 0)
+		return -1;
+	if (store_look_at_schema(store, err) == 0)
+		return 0;
+	store_rollback(store);
+	return -1;
+}
+
 int store_commit(struct store_sqlite *store, struct err *err) {
-	return sql_run(store, store->statements[STORE_COMMIT], err);
+	struct sqlite3_stmt *commit = sql_get(store, commit_text, err);
+
+	return commit == NULL ? -1 : sql_run(store, commit, err);
 }
 
 void store_rollback(struct store_sqlite *store) {
@@ -182,4 +182,10 @@ const struct store_driver store_sqlite_driver = {
         .each_send = sqlite_each_send,
         .rollup = sqlite_rollup,
         .expire = sqlite_expire,
+        .warmup = &sqlite_warmup,
+        .quota = &sqlite_quota,
+        .status = &sqlite_status,
+        .event = &sqlite_event,
+        .export = &sqlite_export,
+        .bounce = &sqlite_bounce,
 };

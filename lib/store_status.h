@@ -11,7 +11,8 @@
  *
  * A change to what already is changes nothing and adds no record: the first
  * reason and date stay.  `unsubscribed` does not weaken `blocked`.  `active`
- * lifts what the same place (address, or that list) says, and no more.
+ * lifts what the same place (address, or that list) says, and no more.  The first
+ * `active` for a place without a record is news, too: it is the consent.
  *
  * Every writer has committed when it returns 0; every other handle and process
  * sees it from then on.
@@ -20,6 +21,8 @@
 #define LIB_STORE_STATUS_H
 
 #include "lib/store.h"
+
+struct store_event;
 
 enum store_status { STORE_ACTIVE, STORE_UNSUBSCRIBED, STORE_BLOCKED };
 /* "active", "unsubscribed", "blocked". */
@@ -36,15 +39,20 @@ struct store_change {
 	 * erased, or a category of bounce (user_unknown, domain_unknown,
 	 * permanent_other). */
 	struct span reason;
-	struct span detail;  /* in words, for people: what the report said, what the operator wrote */
-	struct span who;     /* client's IP address, login of the operator, or empty */
-	struct span proof;   /* consent: the text that was agreed to, fields of the form; else empty */
-	uint64_t campaign;   /* of the mail that led to it; 0: none */
+	struct span detail; /* in words, for people: what the report said, what the operator wrote */
+	struct span who;    /* client's IP address, login of the operator, or empty */
+	struct span proof;  /* consent: the text that was agreed to, fields of the form; else empty */
+	uint64_t campaign;  /* of the mail that led to it; 0: none */
 	time_t time;
+	/* Added (lib/store_event.h) where the change is news, in the same transaction, so
+	 * that figures and status agree; or NULL. */
+	const struct store_event *event;
 };
 
-/* All or none, in one transaction.  `changed_r` (may be NULL): how many were
- * news. */
+#define STORE_PROOF_MAX 65536 /* octets of `proof`; more are cut */
+
+/* All or none, in one transaction.  An address itself can't be `unsubscribed`.
+ * `changed_r` (may be NULL): how many were news. */
 int store_change_status(struct store *store, const struct store_change *changes, size_t count, size_t *changed_r,
                         struct err *err);
 
@@ -68,7 +76,8 @@ int store_find_standing(struct store *store, uint64_t address_key, struct span l
 int store_find_address(struct store *store, uint64_t address_key, struct buf *address, struct err *err);
 
 /* Calls back for the address itself (list empty) where it has a record, and for each
- * list with one.  Stops when it returns non-zero (the result is 0 then, too). */
+ * list with one (`active` where there is consent, whose reason it has).  Stops when it
+ * returns non-zero (the result is 0 then, too). */
 int store_each_standing(struct store *store, uint64_t address_key,
                         int (*each)(void *context, struct span list, const struct store_standing *standing),
                         void *context, struct err *err);
@@ -80,17 +89,13 @@ int store_each_change(struct store *store, uint64_t address_key,
 /* Sets the mark `temporary-failed` (N9), or with `when` 0 takes it away. */
 int store_mark_temporary(struct store *store, uint64_t address_key, struct span address, time_t when, struct err *err);
 
-/* Erasure (U6): the address's text, its events, sends and proofs go; its key and what
- * it refused stay, so that it is not mailed again.  `found_r`: was it known? */
+/* Erasure (U6): the address's text, its events, sends and proofs go, also the targets
+ * that nobody else clicked; its key and what it refused stay, so that it is not
+ * mailed again.  The figures stay.  `found_r`: was it known? */
 int store_erase_address(struct store *store, uint64_t address_key, time_t now, bool *found_r, struct err *err);
 
-/* Handles for many threads, opened as they are needed and kept: take one, use it,
- * give it back.  Opens the store again when its file was replaced, never makes a new
- * one.  NULL with the reason; `failed` drops a handle that could not do its work. */
-struct store_pool;
-struct store_pool *store_pool_new(const struct conf_store *conf, struct err *err);
-void store_pool_free(struct store_pool **pool);
-struct store *store_pool_take(struct store_pool *pool, struct err *err);
-void store_pool_give(struct store_pool *pool, struct store **store, bool failed);
+/* Drops the records of change of over `keep_months` months before `now`, except
+ * consent that is still in force; how many went. */
+int store_expire_changes(struct store *store, time_t now, int keep_months, uint64_t *dropped_r, struct err *err);
 
 #endif

@@ -35,8 +35,8 @@ static void test_file(void **state) {
 		assert_int_equal(stat(path, &st), 0);
 		assert_int_equal(st.st_mode & 07777, 0660);
 	}
-	assert_int_equal(store_version(store), 1);
-	assert_int_equal(fixture_number(fixture, "PRAGMA user_version"), 1);
+	assert_true(store_version(store) > 0);
+	assert_int_equal(fixture_number(fixture, "PRAGMA user_version"), store_version(store));
 	assert_int_equal(fixture_number(fixture, "PRAGMA application_id"), 0x746f646b);
 	store_close(&store);
 	assert_null(store);
@@ -65,7 +65,7 @@ static void test_refused(void **state) {
 		const char *bytes; /* written over its head */
 		const char *want;
 	} cases[] = {
-	        {"newer", "PRAGMA user_version = 999", NULL, "schema version: found 999, allowed: 0 to 1"},
+	        {"newer", "PRAGMA user_version = 999", NULL, "schema version: found 999, allowed: 0 to "},
 	        {"foreign", "PRAGMA application_id = 7", NULL, "application id: found 7"},
 	        {"unmarked", "PRAGMA application_id = 0", NULL, "another program's database"},
 	        {"header", NULL, "Not SQLite format 3, alas", "file is not a database"},
@@ -474,16 +474,13 @@ static void test_address(void **state) {
 	add(store, &send, 1);
 	add(store, &shared, 1);
 	assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM address"), 1);
-	assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM address WHERE key = 5 AND status = 'active' AND"
-	                                         " reason IS NULL AND temporary_failed IS NULL AND since = 1795348800"),
-	                 1);
+	assert_int_equal(
+	        fixture_number(fixture, "SELECT count(*) FROM address WHERE key = 5 AND address = 'a@example.jp'"), 1);
 	/* Further mail changes nothing of what is known (U6: an erased one stays so). */
-	fixture_sql(fixture, "UPDATE address SET address = NULL, status = 'blocked', reason = 'complaint', since = 1");
+	fixture_sql(fixture, "UPDATE address SET address = NULL");
 	send.message = 3;
 	add(store, &send, 1);
-	assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM address WHERE address IS NULL AND"
-	                                         " status = 'blocked' AND reason = 'complaint' AND since = 1"),
-	                 1);
+	assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM address WHERE address IS NULL"), 1);
 	assert_int_equal(count_records(store, CAMPAIGN), 3);
 	store_close(&store);
 }
@@ -557,10 +554,10 @@ static void test_newer_while_open(void **state) {
 	struct err err = {""};
 
 	add(store, &send, 1);
-	fixture_sql(fixture, "BEGIN; CREATE TABLE later (a); PRAGMA user_version = 2; COMMIT");
+	fixture_sql(fixture, "BEGIN; CREATE TABLE later (a); PRAGMA user_version = 998; COMMIT");
 	send.message = 2;
 	assert_int_equal(store_add_sends(store, &send, 1, &err), -1);
-	assert_non_null(strstr(err.text, "schema version: found 2"));
+	assert_non_null(strstr(err.text, "schema version: found 998"));
 	store_close(&store);
 }
 
