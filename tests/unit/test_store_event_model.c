@@ -134,8 +134,9 @@ static void model_add(struct model *model, const struct store_event *event) {
 	model_all_links(model, added);
 }
 
-/* Times are their own numbers (no two the same), mostly growing. */
-static struct store_event random_event(uint64_t *seed, size_t number, int64_t *time_ms) {
+/* Most often of the reader of the one before, and in time order. */
+static struct store_event random_event(uint64_t *seed, size_t number, int64_t *time_ms,
+                                       const struct store_event *last) {
 	static const int64_t steps[] = {1, 300, 700, 900, 3000, 70000, 5000000};
 	static const enum store_event_kind kinds[] = {STORE_CLICK,     STORE_CLICK,     STORE_CLICK,
 	                                              STORE_CLICK,     STORE_OPEN,      STORE_UNSUBSCRIBE,
@@ -153,9 +154,14 @@ static struct store_event random_event(uint64_t *seed, size_t number, int64_t *t
 	event.visitor += event.visitor == 0 ? 0 : 100;
 	event.list = SPAN("news");
 	event.position = number + 1;
+	if (last != NULL && next_random(seed) % 4 != 0) {
+		event.campaign = last->campaign;
+		event.shared = last->shared;
+		event.address_key = last->address_key;
+	}
 	if (next_random(seed) % 6 == 0)
 		event.machine = (enum store_machine)(next_random(seed) % STORE_MACHINE_BURST);
-	if (next_random(seed) % 6 == 0 || event.kind == STORE_CONVERSION) {
+	if (next_random(seed) % 9 == 0 || event.kind == STORE_CONVERSION) {
 		event.shared = true;
 		event.address_key = 0;
 	}
@@ -228,7 +234,7 @@ static void run_seed(struct fixture *fixture, uint64_t number) {
 	while (len < 300) {
 		group = 1 + next_random(&seed) % 40;
 		for (i = len; i < len + group; i++) {
-			events[i] = random_event(&seed, i, &time_ms);
+			events[i] = random_event(&seed, i, &time_ms, i == 0 ? NULL : &events[i - 1]);
 			model_add(model, &events[i]);
 		}
 		/* Some of what is known already comes again. */
