@@ -64,6 +64,10 @@ struct conf *conf_load(const char *file, struct buf *errors) {
 	return conf;
 }
 
+struct span conf_list_title(const struct conf_list *list) {
+	return span_of(list->title[0] != '\0' ? list->title : list->name);
+}
+
 const struct conf_list *conf_find_list(const struct conf *conf, struct span name) {
 	size_t i;
 
@@ -88,5 +92,14 @@ const struct conf_stream *conf_find_stream(const struct conf *conf, struct span 
 	for (i = 0; i < conf->stream_count; i++)
 		if (span_equal_nocase(span_of(conf->streams[i].name), name))
 			return &conf->streams[i];
+	return NULL;
+}
+
+const struct conf_provider *conf_find_provider(const struct conf *conf, struct span name) {
+	size_t i;
+
+	for (i = 0; i < conf->provider_count; i++)
+		if (span_equal_nocase(span_of(conf->providers[i].name), name))
+			return &conf->providers[i];
 	return NULL;
 }

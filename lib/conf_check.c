@@ -152,3 +152,23 @@ int conf_check_plan(struct span text, struct buf *out, struct err *allowed) {
 	buf_add_span(out, text);
 	return 0;
 }
+
+int conf_check_argument(struct span text, struct buf *out, struct err *allowed) {
+	if (text.len == 0)
+		return err_set(allowed, "a command by its absolute path, then its arguments");
+	buf_add_span(out, text);
+	return 0;
+}
+
+int conf_check_colour(struct span text, struct buf *out, struct err *allowed) {
+	bool good = text.len == 7 && text.at[0] == '#';
+	size_t i;
+
+	for (i = 1; good && i < text.len; i++)
+		good = hex_value(text.at[i]) >= 0;
+	if (!good)
+		return err_set(allowed, "a colour in hexadecimal, as #1a5fb4");
+	for (i = 0; i < text.len; i++)
+		buf_add_byte(out, ascii_lower(text.at[i]));
+	return 0;
+}

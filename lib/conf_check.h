@@ -19,6 +19,8 @@ conf_check conf_check_timezone;
 conf_check conf_check_date;
 conf_check conf_check_pattern;
 conf_check conf_check_plan;
+conf_check conf_check_argument; /* of a command */
+conf_check conf_check_colour;   /* #rrggbb, lower case */
 
 /* lib/conf_check_name.c: names of the net and of mail */
 conf_check conf_check_hostname;
@@ -36,12 +38,14 @@ conf_check conf_check_network;
 conf_check conf_check_endpoint;
 conf_check conf_check_hostport;
 conf_check conf_check_base_url;
+conf_check conf_check_url; /* of a page */
 
 #define conf_check_path_or_empty conf_check_path
 #define conf_check_word_or_empty conf_check_word
 #define conf_check_date_or_empty conf_check_date
 #define conf_check_hostname_or_empty conf_check_hostname
 #define conf_check_feedback_or_empty conf_check_feedback
+#define conf_check_url_or_empty conf_check_url
 #define conf_check_address_or_empty conf_check_address
 
 #endif

@@ -6,6 +6,8 @@
 #include "lib/addr.h"
 #include "lib/conf_check.h"
 
+#define URL_MAX_LEN 2000
+
 /* An address of either family as 16 octets and its bits; IPv4 is held as
  * IPv4-mapped, so that both ways of writing it are one. */
 struct net {
@@ -184,5 +186,20 @@ int conf_check_base_url(struct span text, struct buf *out, struct err *allowed) 
 		return err_set(allowed, "https://HOST or https://HOST:PORT, without path, query and fragment");
 	if (port != 443)
 		buf_printf(out, ":%ld", port);
+	return 0;
+}
+
+/* What a page may link to: nothing that a browser would run. */
+int conf_check_url(struct span text, struct buf *out, struct err *allowed) {
+	struct span scheme = span_starts_nocase(text, SPAN("http://")) ? SPAN("http://") : SPAN("https://");
+	struct span host = span_starts_nocase(text, scheme) ? span_from(text, scheme.len) : SPAN_NONE;
+	bool good = host.len > 0 && host.at[0] != '/' && text.len <= URL_MAX_LEN;
+	size_t i;
+
+	for (i = 0; good && i < text.len; i++)
+		good = text.at[i] > ' ' && text.at[i] < 127 && strchr("\"<>\\^`{|}", text.at[i]) == NULL;
+	if (!good)
+		return err_set(allowed, "an https or http URL in ASCII, as https://www.example.com/privacy");
+	buf_add_span(out, text);
 	return 0;
 }

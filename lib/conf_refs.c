@@ -87,16 +87,53 @@ static void check_domain(const struct refs *refs, const struct conf_domain *doma
 	}
 }
 
+/* Nothing is looked for along a path, and no shell stands in between. */
+static void check_sendmail(const struct refs *refs) {
+	const struct conf_section *webd = conf_table_section(&conf_table, SPAN("webd"));
+	const struct strings *command = &refs->conf->webd.sendmail;
+	struct conf_place place = {SPAN("webd"), SPAN("sendmail"), 0};
+	const char *found = command->len == 0 ? "" : command->at[0];
+
+	if (found[0] == '/')
+		return;
+	place.line =
+	        conf_note_line(refs->notes, place.where, conf_table_option(webd, place.option)->name, span_of(found));
+	conf_issue_add(refs->issues, place, span_of(found), "a command by its absolute path, then its arguments");
+}
+
+static void check_form_field(const struct refs *refs, const struct conf_list *list, const struct conf_form_field *field,
+                             const struct conf_section *list_section) {
+	const struct conf_section *form = conf_table_section(list_section, SPAN("form"));
+	const struct conf_section *section = conf_table_section(form, SPAN("field"));
+	bool choice = field->kind == CONF_FIELD_KIND_CHOICE;
+	struct buf where;
+
+	if (choice == (field->options.len > 0))
+		return;
+	where = where_of(list_section->name, list->name);
+	conf_where_add(&where, form->name, SPAN_NONE);
+	conf_where_add(&where, section->name, span_of(field->name));
+	if (choice && is_given(refs, buf_span(&where), section, "options"))
+		buf_free(&where);
+	else if (choice)
+		complain(refs, &where, section, "options", "", "what the choice offers");
+	else
+		complain(refs, &where, section, "options", field->options.at[0], "only where kind = \"choice\"");
+}
+
 static void check_list(const struct refs *refs, const struct conf_list *list, const struct conf_section *section) {
 	const char *hostname = refs->conf->hostname;
 	struct err allowed;
 	struct buf where, id;
 	char *checked;
+	size_t i;
 
 	if (list->stream[0] != '\0' && conf_find_stream(refs->conf, span_of(list->stream)) == NULL) {
 		where = where_of(section->name, list->name);
 		complain(refs, &where, section, "stream", list->stream, "the name of a stream section");
 	}
+	for (i = 0; i < list->form.field_count; i++)
+		check_form_field(refs, list, &list->form.fields[i], section);
 	if (list->list_id[0] != '\0' || hostname[0] == '\0')
 		return;
 	buf_init(&id, WHERE_MAX);
@@ -163,6 +200,7 @@ void conf_refs_check(const struct conf *conf, const struct conf_notes *notes, st
 	size_t i;
 
 	check_base_url(&refs);
+	check_sendmail(&refs);
 	for (i = 0; i < conf->domain_count; i++)
 		check_domain(&refs, &conf->domains[i], domain);
 	for (i = 0; i < conf->list_count; i++)

@@ -60,8 +60,17 @@ static const struct conf_option track_options[] = ROWS(CONF_TRACK);
 #define STRUCT struct conf_unsubscribe
 static const struct conf_option unsubscribe_options[] = ROWS(CONF_UNSUBSCRIBE);
 #undef STRUCT
+#define STRUCT struct conf_form
+static const struct conf_option form_options[] = ROWS(CONF_FORM);
+#undef STRUCT
+#define STRUCT struct conf_form_field
+static const struct conf_option form_field_options[] = ROWS(CONF_FORM_FIELD);
+#undef STRUCT
 #define STRUCT struct conf_stream
 static const struct conf_option stream_options[] = ROWS(CONF_STREAM);
+#undef STRUCT
+#define STRUCT struct conf_provider
+static const struct conf_option provider_options[] = ROWS(CONF_PROVIDER);
 #undef STRUCT
 
 #define OPTIONS(rows) .options = (rows), .option_count = COUNT(rows)
@@ -74,7 +83,9 @@ static const struct conf_option stream_options[] = ROWS(CONF_STREAM);
 _Static_assert(offsetof(struct conf_dkim_key, selector) == 0, "the title is the first member");
 _Static_assert(offsetof(struct conf_domain, name) == 0, "the title is the first member");
 _Static_assert(offsetof(struct conf_list, name) == 0, "the title is the first member");
+_Static_assert(offsetof(struct conf_form_field, name) == 0, "the title is the first member");
 _Static_assert(offsetof(struct conf_stream, name) == 0, "the title is the first member");
+_Static_assert(offsetof(struct conf_provider, name) == 0, "the title is the first member");
 
 static const struct conf_section domain_sections[] = {
         {.name = "dkim",
@@ -83,12 +94,24 @@ static const struct conf_section domain_sections[] = {
          MANY(struct conf_domain, keys, key_count, selector)},
 };
 
+static const struct conf_section form_sections[] = {
+        {.name = "field",
+         .help = "A field of the form beside the address, in the order of the file.",
+         OPTIONS(form_field_options),
+         MANY(struct conf_form, fields, field_count, name)},
+};
+
 static const struct conf_section list_sections[] = {
         {.name = "track", .help = "What is measured.", OPTIONS(track_options), INSIDE(struct conf_list, track)},
         {.name = "unsubscribe",
          .help = "How readers leave.",
          OPTIONS(unsubscribe_options),
          INSIDE(struct conf_list, unsubscribe)},
+        {.name = "form",
+         .help = "How readers join, and what the list's pages look like.",
+         OPTIONS(form_options),
+         SECTIONS(form_sections),
+         INSIDE(struct conf_list, form)},
 };
 
 static const struct conf_section top_sections[] = {
@@ -122,6 +145,10 @@ static const struct conf_section top_sections[] = {
          .help = "What a reputation sticks to, and so what is warmed up.",
          OPTIONS(stream_options),
          MANY(struct conf, streams, stream_count, name)},
+        {.name = "provider",
+         .help = "A mailbox provider: its own, or more about one that is built in.",
+         OPTIONS(provider_options),
+         MANY(struct conf, providers, provider_count, name)},
 };
 
 const struct conf_section conf_table = {

@@ -31,7 +31,10 @@ enum token_purpose {
 	TOKEN_UNSUBSCRIBE = 3,
 	TOKEN_BOUNCE = 4,
 	TOKEN_ORIGIN = 5, /* what the front smtpd knew of a message; never leaves the host */
-	TOKEN_PURPOSES = 6,
+	TOKEN_CONFIRM = 6,
+	TOKEN_SEAL = 7, /* hides what a confirm token holds; no token's purpose */
+	TOKEN_FORM = 8, /* proves that a form is one that we gave out; no token's purpose */
+	TOKEN_PURPOSES = 9,
 };
 
 #define KEYRING_TAG_SIZE 16 /* bytes of HMAC-SHA-256 kept */

@@ -14,10 +14,12 @@
 #define HEAD_SIZE 14 /* purpose, key id, time or list, campaign */
 #define ADDRESS_KEY_SIZE 8
 #define LINK_SIZE 2
+#define CONFIRM_SIZE 5 /* list, kind */
 
 static const char *const purpose_names[TOKEN_PURPOSES] = {
         [TOKEN_CLICK] = "click",   [TOKEN_OPEN] = "open",     [TOKEN_UNSUBSCRIBE] = "unsubscribe",
-        [TOKEN_BOUNCE] = "bounce", [TOKEN_ORIGIN] = "origin",
+        [TOKEN_BOUNCE] = "bounce", [TOKEN_ORIGIN] = "origin", [TOKEN_CONFIRM] = "confirm",
+        [TOKEN_SEAL] = "seal",     [TOKEN_FORM] = "form",
 };
 
 const char *token_purpose_name(enum token_purpose purpose) {
@@ -51,9 +53,27 @@ uint64_t token_address_key(const struct keyring *ring, struct span canonical_add
 	return keyring_hash(ring, "address", &canonical_address, 1);
 }
 
+static bool is_token(unsigned purpose) {
+	return (purpose >= TOKEN_CLICK && purpose <= TOKEN_BOUNCE) || purpose == TOKEN_CONFIRM;
+}
+
+/* All but the target of a click or the contents of a confirm. */
 static size_t fixed_size(enum token_purpose purpose, bool shared) {
-	return (size_t)HEAD_SIZE + (shared ? 0 : ADDRESS_KEY_SIZE) + (purpose == TOKEN_CLICK ? LINK_SIZE : 0) +
-	       KEYRING_TAG_SIZE;
+	size_t own = purpose == TOKEN_CLICK ? LINK_SIZE : purpose == TOKEN_CONFIRM ? CONFIRM_SIZE : 0;
+
+	return (size_t)HEAD_SIZE + (shared ? 0 : ADDRESS_KEY_SIZE) + own + KEYRING_TAG_SIZE;
+}
+
+/* Do its fields go together? */
+static bool is_whole(const struct token *token) {
+	switch (token->purpose) {
+	case TOKEN_CLICK:
+		return token->link > 0 && token->target.len > 0;
+	case TOKEN_CONFIRM:
+		return !token->shared && token->target.len > 0;
+	default:
+		return token->target.len == 0;
+	}
 }
 
 size_t token_click_size(size_t target_len, bool shared) {
@@ -75,16 +95,33 @@ static unsigned char *put(unsigned char *to, uint64_t value, unsigned size) {
 	return to + size;
 }
 
+/* Seals the bytes, or opens them: the tag is never the same for two contents. */
+static int seal(const struct keyring *ring, uint8_t key_id, const unsigned char tag[KEYRING_TAG_SIZE], void *bytes,
+                size_t len) {
+	unsigned char number[4], stream[KEYRING_TAG_SIZE], *at = bytes;
+	struct span parts[2] = {span_make((const char *)tag, KEYRING_TAG_SIZE),
+	                        span_make((const char *)number, sizeof number)};
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (i % sizeof stream == 0) {
+			put(number, i / sizeof stream, sizeof number);
+			if (keyring_tag(ring, TOKEN_SEAL, key_id, parts, 2, stream) != 0)
+				return -1;
+		}
+		at[i] ^= stream[i % sizeof stream];
+	}
+	return 0;
+}
+
 /* How many octets the token takes, tag included; 0 where it has no layout. */
 static size_t pack(const struct keyring *ring, const struct token *token, unsigned char bytes_r[TOKEN_BYTES_MAX]) {
-	bool click = token->purpose == TOKEN_CLICK;
 	uint8_t key_id = keyring_signer(ring);
-	unsigned char *to = bytes_r;
+	unsigned char *to = bytes_r, *target;
 	struct span signed_part;
 
-	assert(token->purpose >= TOKEN_CLICK && token->purpose <= TOKEN_BOUNCE);
-	if (click && (token->link == 0 || token->target.len == 0 ||
-	              token->target.len > TOKEN_BYTES_MAX - fixed_size(TOKEN_CLICK, token->shared)))
+	assert(is_token(token->purpose));
+	if (!is_whole(token) || token->target.len > TOKEN_BYTES_MAX - fixed_size(token->purpose, token->shared))
 		return 0;
 	to = put(to, token->purpose | (token->shared ? SHARED_BIT : 0), 1);
 	to = put(to, key_id, 1);
@@ -92,13 +129,18 @@ static size_t pack(const struct keyring *ring, const struct token *token, unsign
 	to = put(to, token->campaign, 8);
 	if (!token->shared)
 		to = put(to, token->address_key, ADDRESS_KEY_SIZE);
-	if (click) {
+	if (token->purpose == TOKEN_CLICK)
 		to = put(to, token->link, LINK_SIZE);
-		memcpy(to, token->target.at, token->target.len);
-		to += token->target.len;
-	}
+	if (token->purpose == TOKEN_CONFIRM)
+		to = put(put(to, token->list, 4), token->kind, 1);
+	target = to;
+	if (token->target.len > 0)
+		memcpy(target, token->target.at, token->target.len);
+	to += token->target.len;
 	signed_part = span_make((const char *)bytes_r, (size_t)(to - bytes_r));
 	if (keyring_tag(ring, token->purpose, key_id, &signed_part, 1, to) != 0)
+		return 0;
+	if (token->purpose == TOKEN_CONFIRM && seal(ring, key_id, to, target, token->target.len) != 0)
 		return 0;
 	return signed_part.len + KEYRING_TAG_SIZE;
 }
@@ -135,15 +177,29 @@ static enum token_fault verify(const struct keyring *ring, enum token_purpose pu
 	return TOKEN_OK;
 }
 
-static enum token_fault unpack(const struct keyring *ring, struct span bytes, struct token *token_r) {
-	struct cursor c = cursor_make(bytes);
+/* Opens the contents where they lie.  What the tag then does not prove is wiped
+ * by the caller's next use of the buffer, and never shown. */
+static enum token_fault open_contents(const struct keyring *ring, struct buf *bytes, const struct token *token) {
+	const char *tag = bytes->at + bytes->len - KEYRING_TAG_SIZE;
+
+	if (token->purpose != TOKEN_CONFIRM)
+		return TOKEN_OK;
+	return seal(ring, token->key_id, (const unsigned char *)tag, bytes->at + (token->target.at - bytes->at),
+	            token->target.len) == 0
+	               ? TOKEN_OK
+	               : TOKEN_BAD_KEY;
+}
+
+static enum token_fault unpack(const struct keyring *ring, struct buf *bytes, struct token *token_r) {
+	struct cursor c = cursor_make(buf_span(bytes));
 	uint8_t first = cursor_u8(&c);
 	unsigned purpose = first & PURPOSE_BITS;
 	struct token token = {.purpose = TOKEN_CLICK, .shared = (first & SHARED_BIT) != 0};
+	enum token_fault fault;
 	uint32_t time_or_list;
 	size_t fixed;
 
-	if (purpose < TOKEN_CLICK || purpose > TOKEN_BOUNCE)
+	if (!is_token(purpose))
 		return c.failed ? TOKEN_BAD_LAYOUT : TOKEN_BAD_PURPOSE;
 	token.purpose = (enum token_purpose)purpose;
 	token.key_id = cursor_u8(&c);
@@ -152,14 +208,19 @@ static enum token_fault unpack(const struct keyring *ring, struct span bytes, st
 	token.campaign = cursor_u64(&c);
 	token.address_key = token.shared ? 0 : cursor_u64(&c);
 	token.link = token.purpose == TOKEN_CLICK ? cursor_u16(&c) : 0;
+	if (token.purpose == TOKEN_CONFIRM) {
+		token.list = cursor_u32(&c);
+		token.kind = cursor_u8(&c);
+	}
 	fixed = fixed_size(token.purpose, token.shared);
-	if (bytes.len < fixed || (first & VERSION_BITS) != 0)
+	if (bytes->len < fixed || (first & VERSION_BITS) != 0)
 		return TOKEN_BAD_LAYOUT;
-	token.target = cursor_take(&c, bytes.len - fixed);
-	if (token.purpose == TOKEN_CLICK ? token.target.len == 0 || token.link == 0 : token.target.len > 0)
+	token.target = cursor_take(&c, bytes->len - fixed);
+	if (!is_whole(&token))
 		return TOKEN_BAD_LAYOUT;
+	fault = open_contents(ring, bytes, &token);
 	*token_r = token;
-	return verify(ring, token.purpose, token.key_id, bytes);
+	return fault != TOKEN_OK ? fault : verify(ring, token.purpose, token.key_id, buf_span(bytes));
 }
 
 static enum token_fault decode(const struct keyring *ring, struct span text, struct buf *bytes, struct token *token_r,
@@ -171,7 +232,7 @@ static enum token_fault decode(const struct keyring *ring, struct span text, str
 	buf_reset(bytes);
 	if (text.len == 0 || text.len > max || read(bytes, text) != 0)
 		return TOKEN_BAD_ENCODING;
-	fault = unpack(ring, buf_span(bytes), &token);
+	fault = unpack(ring, bytes, &token);
 	if (fault == TOKEN_OK)
 		*token_r = token;
 	return fault;
@@ -232,6 +293,8 @@ static enum token_fault find_in_link(const struct keyring *ring, struct span tex
 		return find_base64url(ring, last, TOKEN_CLICK, bytes, token_r);
 	if (span_equal(form, SPAN("u")))
 		return find_base64url(ring, last, TOKEN_UNSUBSCRIBE, bytes, token_r);
+	if (span_equal(form, SPAN("j")))
+		return find_base64url(ring, last, TOKEN_CONFIRM, bytes, token_r);
 	if (!span_equal(form, SPAN("o")) || last.len < gif.len || !span_equal(span_from(last, last.len - gif.len), gif))
 		return TOKEN_BAD_ENCODING;
 	last.len -= gif.len;

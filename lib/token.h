@@ -4,14 +4,22 @@
  *   offset size
  *   0      1    bits 0-3 purpose, bits 4-6 version (0), bit 7 shared
  *   1      1    key id
- *   2      4    click, open, bounce: seconds since 1970 when it was made;
- *               unsubscribe: number of the list
+ *   2      4    click, open, bounce, confirm: seconds since 1970 when it was
+ *               made; unsubscribe: number of the list
  *   6      8    campaign
  *   14     8    address key; absent in a shared token (B13)
  *          2    click only: number of the link in the message, from 1
  *          n    click only: the target, 1 octet at least
+ *          4    confirm only: number of the list
+ *          1    confirm only: what is to be confirmed (lib/confirm.h)
+ *          n    confirm only: the contents, sealed, 1 octet at least
  *   end-16 16   HMAC-SHA-256, cut to 128 bits, of all before it under the
  *               purpose's key
+ *
+ * The contents of a confirm token hold an address, so they are sealed (SIV, in
+ * the manner of RFC 5297): the tag is made over the open contents, which are then
+ * XORed with the key stream HMAC-SHA-256(seal key, tag, number of the block), cut
+ * to 128 bits a block, blocks numbered from 0 in 4 octets.
  *
  * Integers are big-endian.  In URLs and in unsubscribe+TOKEN@ it is written in
  * base64url, in the return path in lower-case base32 read in either case.
@@ -29,11 +37,12 @@ struct token {
 	bool shared;    /* names no recipient; address_key is 0 */
 	uint8_t key_id; /* token_decode() only */
 	uint32_t time;  /* not in unsubscribe */
-	uint32_t list;  /* unsubscribe only: token_list_id() */
+	uint32_t list;  /* unsubscribe and confirm: token_list_id() */
 	uint64_t campaign;
 	uint64_t address_key;
 	uint16_t link;      /* click only */
-	struct span target; /* click only; decoded: points into `bytes` */
+	uint8_t kind;       /* confirm only: enum confirm_kind */
+	struct span target; /* of a click; contents of a confirm; decoded: points into `bytes` */
 };
 
 /* Number of a list in unsubscribe tokens: the same on every host. */
@@ -41,8 +50,8 @@ uint32_t token_list_id(const struct keyring *ring, struct span list_name);
 uint64_t token_address_key(const struct keyring *ring, struct span canonical_address);
 
 /* Appends the token in base64url (or base32); 0, or -1 when out of memory or
- * over the ceiling of `out`, or for a click without link number or target or
- * over TOKEN_BYTES_MAX. */
+ * over the ceiling of `out`, or for a click without link number or target, a
+ * confirm without contents, or one over TOKEN_BYTES_MAX. */
 int token_encode(const struct keyring *ring, const struct token *token, struct buf *out);
 int token_encode_base32(const struct keyring *ring, const struct token *token, struct buf *out);
 
@@ -68,12 +77,12 @@ enum token_fault token_decode(const struct keyring *ring, struct span text, stru
 enum token_fault token_decode_base32(const struct keyring *ring, struct span text, struct buf *bytes,
                                      struct token *token_r);
 
-/* Finds and verifies the token in a link (.../c/TOKEN, /o/TOKEN.gif, /u/TOKEN),
- * an address (b+TOKEN@..., unsubscribe+TOKEN@...) or a bare token in either
+/* Finds and verifies the token in a link (.../c/TOKEN, /o/TOKEN.gif, /u/TOKEN,
+ * /j/TOKEN), an address (b+TOKEN@..., unsubscribe+TOKEN@...) or a bare token in either
  * spelling; the form must fit the purpose. */
 enum token_fault token_find(const struct keyring *ring, struct span text, struct buf *bytes, struct token *token_r);
 
-/* "click", "open", "unsubscribe", "bounce"; "origin". */
+/* "click", "open", "unsubscribe", "bounce", "confirm"; "origin", "seal", "form". */
 const char *token_purpose_name(enum token_purpose purpose);
 
 #endif

@@ -37,8 +37,9 @@ enum routing {
 	ROUTING_UNKNOWN, /* X-Todoku-List names a list that isn't configured */
 };
 
-/* By X-Todoku-List, else SASL login, envelope sender, From, client.  `from` is
- * NULL where the message has no usable From. */
+/* By X-Todoku-List, else SASL login, envelope sender, From, client.  `-` in
+ * X-Todoku-List: of no list, whatever the rest would make of it.  `from` is NULL
+ * where the message has no usable From. */
 enum routing routing_list(const struct conf *conf, const struct origin *origin, struct message *m,
                           const struct addr *from, const struct conf_list **list_r);
 

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "lib/clock.h"
+#include "lib/confirm.h"
 #include "lib/token.h"
 #include "tools/command.h"
 
@@ -23,9 +24,11 @@ static json_t *describe(const struct token *token) {
 		json_object_set_new(said, "target", json_stringn(token->target.at, token->target.len));
 	}
 	json_object_set_new(said, "key", json_integer(token->key_id));
-	if (token->purpose == TOKEN_UNSUBSCRIBE) {
+	if (token->purpose == TOKEN_UNSUBSCRIBE || token->purpose == TOKEN_CONFIRM)
 		json_object_set_new(said, "list", json_integer(token->list));
-	} else {
+	if (token->purpose == TOKEN_CONFIRM)
+		json_object_set_new(said, "kind", json_string(token->kind == CONFIRM_JOIN ? "join" : "leave"));
+	if (token->purpose != TOKEN_UNSUBSCRIBE) {
 		stamp_format(token->time, stamp);
 		json_object_set_new(said, "made", json_string(stamp));
 	}
@@ -68,7 +71,7 @@ static bool show(const struct command *command, const struct conf *conf, const s
 	fault = token_find(ring, span_of(text), &bytes, &token);
 	if (fault == TOKEN_OK) {
 		said = describe(&token);
-		if (token.purpose == TOKEN_UNSUBSCRIBE && list_name(conf, ring, token.list) != NULL)
+		if (json_object_get(said, "list") != NULL && list_name(conf, ring, token.list) != NULL)
 			json_object_set_new(said, "list", json_string(list_name(conf, ring, token.list)));
 	} else {
 		said = json_pack("{s:b, s:s}", "valid", 0, "reason", token_fault_text(fault));

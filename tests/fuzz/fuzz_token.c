@@ -41,7 +41,7 @@ static void check_found(const struct keyring *ring, struct span text, const stru
 	struct buf out;
 
 	buf_init(&out, 8192);
-	assert(token->purpose >= TOKEN_CLICK && token->purpose <= TOKEN_BOUNCE);
+	assert((token->purpose >= TOKEN_CLICK && token->purpose <= TOKEN_BOUNCE) || token->purpose == TOKEN_CONFIRM);
 	assert((bounce ? token_encode_base32(ring, token, &out) : token_encode(ring, token, &out)) == 0);
 	assert((bounce ? span_find_nocase(text, buf_span(&out)) : span_find(text, buf_span(&out))) >= 0);
 	buf_free(&out);
@@ -50,21 +50,25 @@ static void check_found(const struct keyring *ring, struct span text, const stru
 static bool same(const struct token *a, const struct token *b) {
 	return a->purpose == b->purpose && a->shared == b->shared && a->time == b->time && a->list == b->list &&
 	       a->campaign == b->campaign && a->address_key == b->address_key && a->link == b->link &&
-	       span_equal(a->target, b->target);
+	       a->kind == b->kind && span_equal(a->target, b->target);
 }
 
 static void check_made(const struct keyring *ring, struct span seed, struct buf *bytes) {
 	struct cursor c = cursor_make(seed);
 	uint32_t change = cursor_u32(&c);
 	struct token token = {.purpose = (enum token_purpose)(1 + change % 4), .shared = (change & 4) != 0}, got;
-	bool bounce = token.purpose == TOKEN_BOUNCE, click = token.purpose == TOKEN_CLICK;
+	bool confirm = (change & 0x80000000) != 0, bounce, click;
 	struct buf out;
 
+	if (confirm)
+		token = (struct token){.purpose = TOKEN_CONFIRM, .list = cursor_u32(&c), .kind = cursor_u8(&c)};
+	bounce = token.purpose == TOKEN_BOUNCE;
+	click = token.purpose == TOKEN_CLICK;
 	*(token.purpose == TOKEN_UNSUBSCRIBE ? &token.list : &token.time) = cursor_u32(&c);
 	token.campaign = cursor_u64(&c);
 	token.address_key = token.shared ? 0 : cursor_u64(&c);
 	token.link = click ? cursor_u16(&c) : 0;
-	token.target = click ? cursor_take(&c, cursor_left(&c)) : SPAN_NONE;
+	token.target = click || confirm ? cursor_take(&c, cursor_left(&c)) : SPAN_NONE;
 	buf_init(&out, 8192);
 	if ((bounce ? token_encode_base32(ring, &token, &out) : token_encode(ring, &token, &out)) == 0) {
 		assert(!click || out.len == token_click_size(token.target.len, token.shared));
@@ -72,7 +76,7 @@ static void check_made(const struct keyring *ring, struct span seed, struct buf 
 		out.at[(change >> 8) % out.len] ^= bounce ? 1 : (char)(1 << (change >> 4) % 7);
 		assert(token_find(ring, buf_span(&out), bytes, &got) != TOKEN_OK);
 	} else {
-		assert(click);
+		assert(click || confirm);
 	}
 	buf_free(&out);
 }

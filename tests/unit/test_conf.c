@@ -268,6 +268,10 @@ static const char full[] =
         "\tfooter_sender = \"\xe5\xb1\x8a\xe3\x81\x8f \\\"A\\\" \\\\ \\$\"\n"
         "\tlanguage = \"en\" stream = \"main\"\n"
         "\ttrack { text = yes opens = off }\n"
+        "\tform { colour = \"#1A5FB4\" published = true expire = 2d\n"
+        "\t\tfield \"plan\" { kind = choice label = \"\xe5\xb1\x8a\" options = { \"A\", \"B\" } }\n"
+        "\t\tfield \"name\" { kind = name required = true }\n"
+        "\t}\n"
         "}\n"
         "stream \"main\" { plan = \"steps:5000,10000\" start = \"2028-02-29\" }\n";
 
@@ -303,6 +307,14 @@ static void test_values(void **state) {
 	assert_string_equal(list->footer_sender, "\xe5\xb1\x8a\xe3\x81\x8f \"A\" \\ $");
 	assert_true(list->track.clicks && !list->track.opens && list->track.text);
 	assert_int_equal(list->unsubscribe.pattern, CONF_PATTERN_CONFIRM);
+	assert_true(span_equal(conf_list_title(list), SPAN("news")));
+	assert_string_equal(list->form.colour, "#1a5fb4");
+	assert_int_equal(list->form.expire, 2 * 86400);
+	assert_int_equal(list->form.field_count, 2);
+	assert_string_equal(list->form.fields[0].name, "plan");
+	assert_int_equal(list->form.fields[0].options.len, 2);
+	assert_int_equal(list->form.fields[1].kind, CONF_FIELD_KIND_NAME);
+	assert_true(list->form.fields[1].required);
 	assert_string_equal(conf_find_stream(conf, span_of(list->stream))->plan, "steps:5000,10000");
 	assert_null(conf_find_list(conf, SPAN("new")));
 	assert_null(conf_find_domain(conf, SPAN("example.org")));
@@ -357,6 +369,9 @@ static const struct {
         {conf_check_network, "10.0.0.0/8"},
         {conf_check_endpoint, "inet:[::1]:25"},
         {conf_check_hostport, "[::1]:81"},
+        {conf_check_argument, "/other/command"},
+        {conf_check_colour, "#abcdef"},
+        {conf_check_url, "https://other.example/a?b#c"},
         {conf_check_base_url, "https://other.example:8443"},
 };
 
@@ -380,7 +395,7 @@ static void add_other_value(const struct conf_option *option, struct buf *out) {
 		buf_add_text(out, strcmp(option->preset, "true") == 0 ? "false" : "true");
 		break;
 	case CONF_KIND_REAL:
-		buf_add_text(out, "0.5");
+		buf_add_text(out, "0.25");
 		break;
 	case CONF_KIND_INT:
 		buf_printf(out, "%.0f", option->high);

@@ -30,11 +30,16 @@
 #define CLICK_SHARED "gQFpIaXwASNFZ4mrze8AA2h0dHBzOi8vZXhhbXBsZS5jb20vEQb_hf45Tv2ddomByEPhSw"
 #define OPEN "AgFpIaXwASNFZ4mrze_-3LqYdlQyEJy2aEI0AaZtZzpc04sxtv8"
 #define UNSUBSCRIBE "AwERIjNEASNFZ4mrze_-3LqYdlQyEMrYOS-e0oPWYMMf6Xcz8ng"
+#define CONFIRM "BgFpIaXwASNFZ4mrze_-3LqYdlQyEBEiM0QBpD7fQTLJ0pcUzdC7gFUJkhS1AUSzOokXJegsBoXuHLfBruE_RtU7YpUBGQcLJg"
 #define BOUNCE "aqawsinf6aasgrlhrgv433763s5jq5sugiipby43lenxv2g3s2s545l2cw4ei"
 #define BOUNCE_UPPER "AQAWSINF6AASGRLHRGV433763S5JQ5SUGIIPBY43LENXV2G3S2S545L2CW4EI"
 /* The bounce token's other spelling, and others that nobody makes. */
 #define BOUNCE_BASE64URL "BAFpIaXwASNFZ4mrze_-3LqYdlQyEPDjm1kbeujblqXedXoVuEQ"
 #define ORIGIN "BQFpIaXwASNFZ4mrze_-3LqYdlQyEPDjm1kbeujblqXedXoVuEQ"
+#define NO_CONTENTS "BgFpIaXwASNFZ4mrze_-3LqYdlQyEBEiM0QBnI8jA6Tcc6xH9LjtnZ3eGQ"
+#define CONFIRM_SHARED "hgFpIaXwASNFZ4mrze8RIjNEAb_h612WcjbInR3Y5iAzrgq_bnQM5P1JvHM-VXXD6gMvyPvCRs603Jz0pq2XJTU"
+#define SEAL "BwFpIaXwASNFZ4mrze_-3LqYdlQyEGNJEFrlfuyDUxsy5xEhH4Y"
+#define FORM "CAFpIaXwASNFZ4mrze_-3LqYdlQyEMdV36gs3S-36vumtAewOMU"
 #define PURPOSE_0 "AAFpIaXwASNFZ4mrze_-3LqYdlQyEPDjm1kbeujblqXedXoVuEQ"
 #define VERSION_1 "EgFpIaXwASNFZ4mrze_-3LqYdlQyEJy2aEI0AaZtZzpc04sxtv8"
 #define KEY_9 "AglpIaXwASNFZ4mrze_-3LqYdlQyELPtrgf7qnn_j3M32ZdAXn0"
@@ -99,11 +104,19 @@ static const struct token opened = {.purpose = TOKEN_OPEN, .time = TIME, .campai
 static const struct token unsubscribe = {
         .purpose = TOKEN_UNSUBSCRIBE, .list = LIST, .campaign = CAMPAIGN, .address_key = PERSON};
 static const struct token bounce = {.purpose = TOKEN_BOUNCE, .time = TIME, .campaign = CAMPAIGN, .address_key = PERSON};
+static const struct token confirm = {.purpose = TOKEN_CONFIRM,
+                                     .time = TIME,
+                                     .campaign = CAMPAIGN,
+                                     .address_key = PERSON,
+                                     .list = LIST,
+                                     .kind = 1,
+                                     .target = SPAN("\0\014a@example.jp\011192.0.2.1agreed")};
 
 static const struct {
 	const struct token *token;
 	const char *want;
-} known[] = {{&click, CLICK}, {&shared, CLICK_SHARED}, {&opened, OPEN}, {&unsubscribe, UNSUBSCRIBE}, {&bounce, BOUNCE}};
+} known[] = {{&click, CLICK},   {&shared, CLICK_SHARED}, {&opened, OPEN}, {&unsubscribe, UNSUBSCRIBE},
+             {&bounce, BOUNCE}, {&confirm, CONFIRM}};
 #define KNOWN (sizeof known / sizeof known[0])
 
 static void assert_same(const struct token *got, const struct token *want) {
@@ -114,6 +127,7 @@ static void assert_same(const struct token *got, const struct token *want) {
 	assert_true(got->campaign == want->campaign);
 	assert_true(got->address_key == want->address_key);
 	assert_int_equal(got->link, want->link);
+	assert_int_equal(got->kind, want->kind);
 	assert_true(span_equal(got->target, want->target));
 }
 
@@ -220,7 +234,11 @@ static void test_faults(void **state) {
 	        {NO_TARGET, false, TOKEN_BAD_LAYOUT},
 	        {"AQ", false, TOKEN_BAD_LAYOUT},
 	        {KEY_9, false, TOKEN_BAD_KEY},
+	        {NO_CONTENTS, false, TOKEN_BAD_LAYOUT},
+	        {CONFIRM_SHARED, false, TOKEN_BAD_LAYOUT},
 	        {ORIGIN, false, TOKEN_BAD_PURPOSE},
+	        {SEAL, false, TOKEN_BAD_PURPOSE},
+	        {FORM, false, TOKEN_BAD_PURPOSE},
 	        {PURPOSE_0, false, TOKEN_BAD_PURPOSE},
 	        {"CQFpIaXwASNFZ4mrze_-3LqYdlQyEJy2aEI0AaZtZzpc04sxtv8", false, TOKEN_BAD_PURPOSE},
 	        {"AwFpIaXwASNFZ4mrze_-3LqYdlQyEJy2aEI0AaZtZzpc04sxtv8", false, TOKEN_BAD_TAG},
@@ -279,7 +297,7 @@ static void mutate(char *text, size_t len, bool base32, unsigned *seed, struct b
 	if (kind == 2)
 		b[(size_t)rand_r(seed) % bytes->len] ^= (unsigned char)(1 << rand_r(seed) % 8);
 	else if (kind == 3)
-		b[0] = (unsigned char)((b[0] & 0xf0) | (rand_r(seed) % 6));
+		b[0] = (unsigned char)((b[0] & 0xf0) | (rand_r(seed) % 10));
 	else
 		b[1] = (unsigned char)(rand_r(seed) % 3);
 	buf_reset(out);
@@ -342,6 +360,40 @@ static void test_purposes_are_apart(void **state) {
 		}
 }
 
+/* The contents of a confirm token, an address, can't be read without the ring, and
+ * two tokens of the same moment show nothing they have in common. */
+static void test_sealed(void **state) {
+	struct fixture *f = *state;
+	struct token token = confirm;
+	static char long_text[TOKEN_BYTES_MAX];
+	struct buf other;
+
+	buf_init(&other, 4096);
+	assert_int_equal(token_encode(f->ring, &token, &f->out), 0);
+	assert_int_equal(base64url_decode(&f->bytes, buf_span(&f->out)), 0);
+	assert_int_equal(span_find(buf_span(&f->bytes), SPAN("example")), -1);
+	assert_int_equal(span_find(buf_span(&f->bytes), SPAN("agreed")), -1);
+	buf_reset(&f->out);
+	token.target = SPAN("\0\014b@example.jp\011192.0.2.1agreed");
+	assert_int_equal(token_encode(f->ring, &token, &f->out), 0);
+	assert_int_equal(base64url_decode(&other, buf_span(&f->out)), 0);
+	assert_int_equal(other.len, f->bytes.len);
+	assert_true(memcmp(other.at + 30, f->bytes.at + 30, 10) != 0);
+	memset(long_text, 'x', sizeof long_text);
+	token.target = span_make(long_text, TOKEN_BYTES_MAX - 43);
+	buf_reset(&f->out);
+	assert_int_equal(token_encode(f->ring, &token, &f->out), 0);
+	assert_int_equal(decode(f, false, buf_span(&f->out), &token), TOKEN_OK);
+	assert_int_equal(token.target.len, TOKEN_BYTES_MAX - 43);
+	assert_memory_equal(token.target.at, long_text, token.target.len);
+	token.target = span_make(long_text, TOKEN_BYTES_MAX - 42);
+	assert_int_equal(token_encode(f->ring, &token, &f->out), -1);
+	token = confirm;
+	token.shared = true;
+	assert_int_equal(token_encode(f->ring, &token, &f->out), -1);
+	buf_free(&other);
+}
+
 /* U4: what an old key signed stays valid after a rotation. */
 static void test_old_key_verifies(void **state) {
 	struct fixture *f = *state;
@@ -371,6 +423,8 @@ static const struct {
         {"c/" CLICK, TOKEN_OK, TOKEN_CLICK},
         {"https://t.example.com/o/" OPEN ".gif", TOKEN_OK, TOKEN_OPEN},
         {"https://t.example.com/u/" UNSUBSCRIBE, TOKEN_OK, TOKEN_UNSUBSCRIBE},
+        {"https://t.example.com/j/" CONFIRM, TOKEN_OK, TOKEN_CONFIRM},
+        {CONFIRM, TOKEN_OK, TOKEN_CONFIRM},
         {"https://user@t.example.com/u/" UNSUBSCRIBE, TOKEN_OK, TOKEN_UNSUBSCRIBE},
         {"b+" BOUNCE "@bounce.example.com", TOKEN_OK, TOKEN_BOUNCE},
         {"<B+" BOUNCE_UPPER "@BOUNCE.EXAMPLE.COM>", TOKEN_OK, TOKEN_BOUNCE},
@@ -386,6 +440,8 @@ static const struct {
         {"https://t.example.com/c/" UNSUBSCRIBE, TOKEN_BAD_PURPOSE, 0},
         {"https://t.example.com/o/" UNSUBSCRIBE ".gif", TOKEN_BAD_PURPOSE, 0},
         {"https://t.example.com/c/" BOUNCE_BASE64URL, TOKEN_BAD_PURPOSE, 0},
+        {"https://t.example.com/j/" UNSUBSCRIBE, TOKEN_BAD_PURPOSE, 0},
+        {"https://t.example.com/u/" CONFIRM, TOKEN_BAD_PURPOSE, 0},
         {"unsubscribe+" CLICK "@bounce.example.com", TOKEN_BAD_PURPOSE, 0},
         {"unsubscribe+" BOUNCE_BASE64URL "@bounce.example.com", TOKEN_BAD_PURPOSE, 0},
         {BOUNCE_BASE64URL, TOKEN_BAD_PURPOSE, 0},
@@ -441,6 +497,9 @@ static void test_ids(void **state) {
 	assert_string_equal(token_purpose_name(TOKEN_UNSUBSCRIBE), "unsubscribe");
 	assert_string_equal(token_purpose_name(TOKEN_BOUNCE), "bounce");
 	assert_string_equal(token_purpose_name(TOKEN_ORIGIN), "origin");
+	assert_string_equal(token_purpose_name(TOKEN_CONFIRM), "confirm");
+	assert_string_equal(token_purpose_name(TOKEN_SEAL), "seal");
+	assert_string_equal(token_purpose_name(TOKEN_FORM), "form");
 }
 
 #define WITH_RING(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -455,6 +514,7 @@ int main(void) {
 	        WITH_RING(test_too_long),
 	        WITH_RING(test_mutations),
 	        WITH_RING(test_purposes_are_apart),
+	        WITH_RING(test_sealed),
 	        WITH_RING(test_old_key_verifies),
 	        WITH_RING(test_find),
 	        WITH_RING(test_ids),

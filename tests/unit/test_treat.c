@@ -52,6 +52,7 @@ static void test_lists(void **state) {
 	        {"127.0.0.1", "", "news@EXAMPLE.COM", "", TREAT_CHANGED, "news"},
 	        {"127.0.0.1", "", "a@example.com", "X-Todoku-List: plain\n", TREAT_CHANGED, "plain"},
 	        {"127.0.0.1", "", "news@example.com", "X-Todoku-List: nobody\n", TREAT_TEMPFAIL, NULL},
+	        {"127.0.0.1", "app1", "news@example.com", "X-Todoku-List: -\n", TREAT_CHANGED, NULL}, /* signed alone */
 	        {"127.0.0.1", "app1", "news@example.com", "", TREAT_CHANGED, "bylogin"},
 	        {"198.51.100.1", "app1", "x@example.com", "", TREAT_CHANGED, "bylogin"},
 	        {"192.0.2.9", "", "x@example.com", "", TREAT_CHANGED, "byclient"},
@@ -76,6 +77,11 @@ static void test_lists(void **state) {
 			         got == NULL ? "none" : got);
 		if (got == NULL)
 			assert_false(o.message.body_changed);
+		if (got == NULL && o.treated.verdict == TREAT_CHANGED) {
+			assert_non_null(strstr(o.text, "DKIM-Signature:"));
+			assert_null(strstr(o.text, "\nList-Unsubscribe: "));
+			assert_null(strstr(o.text, "X-Todoku-"));
+		}
 		fixture_forget(&o);
 	}
 }

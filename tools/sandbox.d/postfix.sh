@@ -28,7 +28,7 @@ postfix_configure() {
 	} >"$etc/main.cf"
 	{
 		cat "$parts/master.cf.in"
-		only_wired "$snippets"/{sendmail,port,split,inline}.master.cf | localise
+		only_wired "$snippets"/{sendmail,dsn,port,split,inline}.master.cf | localise
 	} >"$etc/master.cf"
 }
 

@@ -1,0 +1,386 @@
+#include "webd/journal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "webd/journal_file.h"
+
+#define OPEN_ENDED UINT64_MAX /* size of the segment that is being written */
+
+struct journal {
+	struct journal_options options;
+	char id[JOURNAL_ID_SIZE];
+	int dir;
+	pthread_t thread;
+	bool has_thread;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct buf pending;
+	struct journal_waiter *first, **last;
+	bool stopping, idle;
+
+	/* The writer's alone. */
+	int fd;        /* the segment that is being written, or -1 */
+	uint64_t base; /* its base, or that of the next */
+	uint64_t used; /* octets of it */
+	struct buf group;
+	_Atomic bool troubled;
+
+	_Atomic uint64_t durable;
+	_Atomic uint64_t size;
+	pthread_mutex_t list_lock;
+	struct journal_segments list;
+};
+
+/* Behind all that was ever written here, so that no position comes twice. */
+static int take_over(struct journal *j, struct err *err) {
+	struct journal_segment *newest;
+	size_t i;
+
+	if (journal_dir_list(j->dir, &j->list, err) != 0)
+		return -1;
+	if (j->list.len > 0) {
+		newest = &j->list.at[j->list.len - 1];
+		j->base = newest->base + newest->size;
+		if (journal_segment_mend(j->dir, newest, err) != 0)
+			return -1;
+	}
+	for (i = 0; i < j->list.len; i++)
+		j->size += j->list.at[i].size;
+	j->durable = j->base;
+	return 0;
+}
+
+static void *run_writer(void *context);
+
+static int begin(struct journal *j, struct err *err) {
+	j->dir = journal_dir_open(j->options.dir, err);
+	if (j->dir < 0 || journal_dir_id(j->dir, j->id, err) != 0 || take_over(j, err) != 0)
+		return -1;
+	if (pthread_create(&j->thread, NULL, run_writer, j) != 0)
+		return err_set(err, "journal: no thread: %s", strerror(errno));
+	j->has_thread = true;
+	return 0;
+}
+
+struct journal *journal_open(const struct journal_options *options, struct err *err) {
+	struct journal *j = calloc(1, sizeof *j);
+
+	if (j == NULL) {
+		err_set(err, "journal: out of memory");
+		return NULL;
+	}
+	j->options = *options;
+	j->dir = j->fd = -1;
+	j->last = &j->first;
+	pthread_mutex_init(&j->lock, NULL);
+	pthread_mutex_init(&j->list_lock, NULL);
+	pthread_cond_init(&j->wake, NULL);
+	buf_init(&j->pending, JOURNAL_PENDING_MAX);
+	buf_init(&j->group, JOURNAL_PENDING_MAX);
+	if (begin(j, err) != 0)
+		journal_close(&j);
+	return j;
+}
+
+void journal_close(struct journal **journal) {
+	struct journal *j = *journal;
+
+	*journal = NULL;
+	if (j == NULL)
+		return;
+	if (j->has_thread) {
+		pthread_mutex_lock(&j->lock);
+		j->stopping = true;
+		pthread_cond_signal(&j->wake);
+		pthread_mutex_unlock(&j->lock);
+		pthread_join(j->thread, NULL);
+	}
+	if (j->fd >= 0)
+		close(j->fd);
+	if (j->dir >= 0)
+		close(j->dir);
+	pthread_cond_destroy(&j->wake);
+	pthread_mutex_destroy(&j->list_lock);
+	pthread_mutex_destroy(&j->lock);
+	buf_free(&j->pending);
+	buf_free(&j->group);
+	free(j->list.at);
+	free(j);
+}
+
+const char *journal_id(const struct journal *journal) {
+	return journal->id;
+}
+
+uint64_t journal_durable(const struct journal *journal) {
+	return atomic_load(&journal->durable);
+}
+
+bool journal_is_good(const struct journal *journal) {
+	return !atomic_load(&journal->troubled);
+}
+
+uint64_t journal_size(const struct journal *journal) {
+	return atomic_load(&journal->size);
+}
+
+/* The last of the list gets its final size. */
+static void end_segment(struct journal *j) {
+	pthread_mutex_lock(&j->list_lock);
+	assert(j->list.len > 0);
+	j->list.at[j->list.len - 1].size = j->used;
+	pthread_mutex_unlock(&j->list_lock);
+	close(j->fd);
+	j->fd = -1;
+}
+
+static int begin_segment(struct journal *j, struct err *err) {
+	struct journal_segment segment = {j->base, OPEN_ENDED};
+	int result;
+
+	j->fd = journal_segment_create(j->dir, j->base, err);
+	if (j->fd < 0)
+		return -1;
+	pthread_mutex_lock(&j->list_lock);
+	result = journal_segments_add(&j->list, segment);
+	pthread_mutex_unlock(&j->list_lock);
+	if (result != 0) {
+		close(j->fd);
+		j->fd = -1;
+		journal_segment_remove(j->dir, j->base, NULL);
+		return err_set(err, "journal: out of memory");
+	}
+	j->used = JOURNAL_HEAD_SIZE;
+	atomic_fetch_add(&j->size, JOURNAL_HEAD_SIZE);
+	atomic_store(&j->durable, j->base + j->used);
+	return 0;
+}
+
+/* What a failed write or sync left behind, nobody knows: no position of it is
+ * used again. */
+static void abandon(struct journal *j, size_t tried) {
+	uint64_t next = j->base + j->used + tried;
+
+	if (ftruncate(j->fd, (off_t)j->used) != 0)
+		atomic_fetch_add(&j->size, tried);
+	end_segment(j);
+	j->base = next;
+}
+
+static int write_group(struct journal *j, struct err *err) {
+	struct buf *group = &j->group;
+
+	if (atomic_load(&j->size) + group->len > j->options.max)
+		return err_set(err, "journal: over its ceiling of %llu octets: the store does not take the events",
+		               (unsigned long long)j->options.max);
+	if (j->fd >= 0 && j->used >= JOURNAL_SEGMENT_MAX) {
+		end_segment(j);
+		j->base += j->used;
+	}
+	if (j->fd < 0 && begin_segment(j, err) != 0)
+		return -1;
+	journal_records_seal(group->at, group->len, j->base);
+	if (journal_write_at(j->fd, group->at, group->len, j->used) != 0 || fdatasync(j->fd) != 0) {
+		err_set(err, "journal: %s", strerror(errno));
+		abandon(j, group->len);
+		return -1;
+	}
+	j->used += group->len;
+	atomic_fetch_add(&j->size, group->len);
+	atomic_store(&j->durable, j->base + j->used);
+	return 0;
+}
+
+static void tell_trouble(struct journal *j, bool good, const struct err *err) {
+	if (j->troubled == !good)
+		return;
+	j->troubled = !good;
+	if (j->options.trouble != NULL)
+		j->options.trouble(j->options.context, good ? NULL : err->text);
+}
+
+/* The next group and those who wait for it; false when there will be none. */
+static bool take_group(struct journal *j, struct journal_waiter **waiters_r) {
+	struct buf empty;
+
+	pthread_mutex_lock(&j->lock);
+	while (j->first == NULL && !j->stopping) {
+		j->idle = true;
+		pthread_cond_wait(&j->wake, &j->lock);
+	}
+	j->idle = false;
+	buf_reset(&j->group);
+	empty = j->group;
+	j->group = j->pending;
+	j->pending = empty;
+	*waiters_r = j->first;
+	j->first = NULL;
+	j->last = &j->first;
+	pthread_mutex_unlock(&j->lock);
+	return *waiters_r != NULL;
+}
+
+static void *run_writer(void *context) {
+	struct journal *j = context;
+	struct journal_waiter *waiter, *next;
+	struct err err;
+
+	while (take_group(j, &waiter)) {
+		bool good = write_group(j, &err) == 0;
+
+		tell_trouble(j, good, &err);
+		for (; waiter != NULL; waiter = next) {
+			next = waiter->next;
+			waiter->done(waiter, good);
+		}
+	}
+	return NULL;
+}
+
+void journal_append(struct journal *journal, struct span record, struct journal_waiter *waiter) {
+	bool taken, wake = false;
+
+	waiter->next = NULL;
+	pthread_mutex_lock(&journal->lock);
+	journal_record_add(&journal->pending, record);
+	taken = !journal->pending.failed;
+	journal->pending.failed = false;
+	if (taken) {
+		*journal->last = waiter;
+		journal->last = &waiter->next;
+		wake = journal->idle;
+		journal->idle = false;
+	}
+	pthread_mutex_unlock(&journal->lock);
+	if (wake)
+		pthread_cond_signal(&journal->wake);
+	if (!taken)
+		waiter->done(waiter, false);
+}
+
+struct sleeper {
+	struct journal_waiter waiter;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool is_done, durable;
+};
+
+static void wake_sleeper(struct journal_waiter *waiter, bool durable) {
+	struct sleeper *sleeper = (struct sleeper *)waiter;
+
+	pthread_mutex_lock(&sleeper->lock);
+	sleeper->is_done = true;
+	sleeper->durable = durable;
+	pthread_cond_signal(&sleeper->wake);
+	pthread_mutex_unlock(&sleeper->lock);
+}
+
+int journal_append_wait(struct journal *journal, struct span record) {
+	struct sleeper sleeper = {.waiter = {NULL, wake_sleeper}};
+
+	pthread_mutex_init(&sleeper.lock, NULL);
+	pthread_cond_init(&sleeper.wake, NULL);
+	journal_append(journal, record, &sleeper.waiter);
+	pthread_mutex_lock(&sleeper.lock);
+	while (!sleeper.is_done)
+		pthread_cond_wait(&sleeper.wake, &sleeper.lock);
+	pthread_mutex_unlock(&sleeper.lock);
+	pthread_cond_destroy(&sleeper.wake);
+	pthread_mutex_destroy(&sleeper.lock);
+	return sleeper.durable ? 0 : -1;
+}
+
+static uint64_t segment_end(const struct journal *j, const struct journal_segment *segment) {
+	return segment->size == OPEN_ENDED ? atomic_load(&j->durable) : segment->base + segment->size;
+}
+
+/* The first segment with something durable behind the position. */
+static bool find_segment(struct journal *j, uint64_t position, struct journal_piece *piece) {
+	bool found = false;
+	size_t i;
+
+	pthread_mutex_lock(&j->list_lock);
+	for (i = 0; i < j->list.len && !found; i++) {
+		const struct journal_segment *segment = &j->list.at[i];
+		uint64_t start = segment->base + JOURNAL_HEAD_SIZE;
+
+		piece->base = segment->base;
+		piece->start = position > start ? position : start;
+		piece->end = segment_end(j, segment);
+		found = piece->end > piece->start;
+	}
+	pthread_mutex_unlock(&j->list_lock);
+	if (!found)
+		piece->start = piece->end = position;
+	return found;
+}
+
+/* What is no record ends the segment; what there is before it counts. */
+static void keep_records(struct journal_piece *piece, bool is_all) {
+	struct cursor c = cursor_make(buf_span(&piece->bytes));
+	struct span payload;
+	size_t good;
+
+	while (journal_record_next(&c, piece->base, &payload) == JOURNAL_FOUND)
+		;
+	good = c.at == NULL ? 0 : (size_t)(c.at - piece->bytes.at);
+	piece->bytes.len = good;
+	if (is_all || good == 0)
+		piece->lost = piece->end - (piece->start + good);
+	else
+		piece->end = piece->start + good;
+}
+
+static int read_piece(struct journal *j, struct journal_piece *piece, struct err *err) {
+	int fd = journal_segment_open(j->dir, piece->base, O_RDONLY, err);
+	unsigned char head[JOURNAL_HEAD_SIZE] = {0};
+	uint64_t want = piece->end - piece->start;
+	bool is_all = want <= JOURNAL_PIECE_MAX;
+	ssize_t got = -1;
+	char *room;
+
+	if (fd < 0)
+		return -1;
+	room = buf_reserve(&piece->bytes, is_all ? (size_t)want : JOURNAL_PIECE_MAX);
+	if (room == NULL)
+		errno = ENOMEM;
+	else if (journal_read_at(fd, (char *)head, sizeof head, 0) >= 0)
+		got = journal_read_at(fd, room, is_all ? (size_t)want : JOURNAL_PIECE_MAX, piece->start - piece->base);
+	if (got < 0)
+		err_set(err, "journal/%016llx.journal: %s", (unsigned long long)piece->base, strerror(errno));
+	close(fd);
+	if (got < 0)
+		return -1;
+	if (journal_head_check(span_make((char *)head, sizeof head), piece->base) == 0)
+		piece->bytes.len = (size_t)got;
+	keep_records(piece, is_all);
+	return 0;
+}
+
+int journal_read(struct journal *journal, uint64_t position, struct journal_piece *piece, struct err *err) {
+	buf_reset(&piece->bytes);
+	piece->lost = 0;
+	if (!find_segment(journal, position, piece))
+		return 0;
+	return read_piece(journal, piece, err);
+}
+
+void journal_release(struct journal *journal, uint64_t position) {
+	struct journal_segments *list = &journal->list;
+
+	pthread_mutex_lock(&journal->list_lock);
+	while (list->len > 1 && segment_end(journal, &list->at[0]) <= position &&
+	       journal_segment_remove(journal->dir, list->at[0].base, NULL) == 0) {
+		atomic_fetch_sub(&journal->size, list->at[0].size);
+		list->len--;
+		memmove(list->at, list->at + 1, list->len * sizeof *list->at);
+	}
+	pthread_mutex_unlock(&journal->list_lock);
+}

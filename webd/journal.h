@@ -1,0 +1,86 @@
+/*
+ * The journal: events on their way into the store, on disk before anybody is
+ * answered.
+ *
+ * It is one sequence of octets, kept in segments that are only appended to.  A
+ * position is a place in that sequence; positions only grow, through restarts
+ * too.  One writer thread takes all records that came while it was busy, writes
+ * them, calls fdatasync(2) once, and then `done` of each.  So a loaded host gets
+ * large groups, and an idle one no delay.
+ *
+ * journal_open() cuts a torn tail off at the last good record, and begins a new
+ * segment behind all that ever was.  A reader (one, the applier) follows
+ * behind, as far as records are durable, and lets go of segments that it needs
+ * no more; the newest stays, since it knows how far positions have come.
+ *
+ * `id` is 16 hex digits made once for a folder: positions of another folder are
+ * not to be compared with these.
+ */
+#ifndef WEBD_JOURNAL_H
+#define WEBD_JOURNAL_H
+
+#include <stdatomic.h>
+
+#include "lib/err.h"
+#include "lib/text.h"
+#include "webd/journal_record.h"
+
+#define JOURNAL_SEGMENT_MAX (16 * 1048576) /* octets after which the next one begins */
+#define JOURNAL_PENDING_MAX (8 * 1048576)  /* octets that may wait for the writer */
+
+struct journal;
+
+struct journal_options {
+	const char *dir;
+	uint64_t max; /* octets of all segments; records over it are refused */
+	/* Called by the writer when a group could not be written (with why), and when
+	 * one could again (NULL); not for each.  May be NULL. */
+	void (*trouble)(void *context, const char *reason);
+	void *context;
+};
+
+/* Makes the folder where there is none.  NULL with the reason. */
+struct journal *journal_open(const struct journal_options *options, struct err *err);
+/* Writes what is pending; nobody may append any more. */
+void journal_close(struct journal **journal);
+const char *journal_id(const struct journal *journal);
+
+/* One who waits for a record; memory of the caller's until `done` was called. */
+struct journal_waiter {
+	struct journal_waiter *next;
+	/* By the writer's thread, after the group: is the record durable? */
+	void (*done)(struct journal_waiter *waiter, bool durable);
+};
+
+/* Takes a copy of the record.  `done` may be called before this returns. */
+void journal_append(struct journal *journal, struct span record, struct journal_waiter *waiter);
+/* The same, and waits: 0, or -1 when it could not be made durable. */
+int journal_append_wait(struct journal *journal, struct span record);
+
+/* Up to this position all records are durable. */
+uint64_t journal_durable(const struct journal *journal);
+/* Could the last group be written? */
+bool journal_is_good(const struct journal *journal);
+/* Octets of all segments. */
+uint64_t journal_size(const struct journal *journal);
+
+/*
+ * Reads whole records from `position` on, 1 MiB or so at a time.  `bytes` gets them,
+ * as journal_record_next() reads them with `*base_r`; `*start_r` is the position of the first of
+ * these octets and `*end_r` where to go on.  Equal positions: nothing more is
+ * durable.  Octets that are no record are passed over up to the next segment;
+ * `*lost_r` says how many.  -1 where a file could not be read.
+ */
+struct journal_piece {
+	struct buf bytes; /* the caller's, buf_init(, JOURNAL_PIECE_MAX) */
+	uint64_t base;
+	uint64_t start;
+	uint64_t end;
+	uint64_t lost;
+};
+#define JOURNAL_PIECE_MAX (1048576 + JOURNAL_RECORD_HEAD_SIZE + JOURNAL_RECORD_MAX)
+int journal_read(struct journal *journal, uint64_t position, struct journal_piece *piece, struct err *err);
+/* Removes the segments that lie before `position` wholly. */
+void journal_release(struct journal *journal, uint64_t position);
+
+#endif
