@@ -51,6 +51,7 @@ int address_add(struct command *command);
 int address_import(struct command *command);
 int address_export(struct command *command);
 int consent_show(struct command *command);
+int store_expire_old(struct command *command);
 
 /* "todoku: ..." and a newline on standard error; returns the status. */
 int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
