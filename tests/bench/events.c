@@ -44,7 +44,7 @@ static struct store_event event_of(uint64_t number) {
 	uint64_t reader = mix(mix(number) % READERS + 1);
 	struct store_event event = {
 	        .kind = number % 4 == 0 ? STORE_CLICK : STORE_OPEN,
-	        .time_ms = INT64_C(1000) * BEGIN + (int64_t)number,
+	        .time_ms = INT64_C(1000) * BEGIN + (int64_t)number * 2000,
 	        .campaign = CAMPAIGN,
 	        .address_key = reader,
 	        .position = number,
