@@ -13,7 +13,7 @@ say() {
 for page in man/*.[1578] build/man/*.[1578]; do
 	[ -e "$page" ] && say "$page is clean" "$(mandoc -Tlint -Wwarning "$page" 2>&1)"
 done
-for program in todoku todoku-milter; do
+for program in todoku todoku-bounced todoku-milter; do
 	say "$program has a page" "$(ls man/$program.[18] >/dev/null 2>&1 || echo "no man/$program.[18]")"
 done
 missing=$(grep -oE '^	[A-Z]+\([a-z_]+,' lib/conf_options.h | sed 's/.*(//; s/,//' | sort -u | while read -r option; do
