@@ -227,6 +227,18 @@ static size_t escape_size(struct span s, unsigned long *c_r) {
 	return i > 3 && i < s.len && s.at[i] == '}' ? i + 1 : 0;
 }
 
+/* Nothing but one address, whatever it is written in. */
+static bool is_whole_address(struct span value) {
+	size_t i, ats = 0;
+
+	for (i = 0; i < value.len; i++) {
+		if ((unsigned char)value.at[i] <= ' ' || strchr("<>()[],;:\"", value.at[i]) != NULL)
+			return false;
+		ats += value.at[i] == '@';
+	}
+	return ats == 1 && value.at[0] != '@' && value.at[value.len - 1] != '@' && value.at[value.len - 1] != '.';
+}
+
 bool dsn_address(struct span field, struct buf *out) {
 	struct span value = dsn_untyped(field), rest, address;
 	size_t base = out->len;
@@ -248,6 +260,10 @@ bool dsn_address(struct span field, struct buf *out) {
 			value = span_from(value, size > 0 ? size : 1);
 		}
 		return span_find_byte(span_make(out->at + base, out->len - base), '@') > 0;
+	}
+	if (is_whole_address(value)) {
+		buf_add_span(out, value);
+		return true;
 	}
 	rest = value;
 	if (!smtp_next_address(&rest, &address))

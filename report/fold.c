@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define LOCAL_MAX 80 /* octets of a quoted local part */
+
 struct folding {
 	struct span text;
 	size_t at;
@@ -111,13 +113,20 @@ static void emit_address(struct folding *f) {
 	size_t end;
 
 	if (!f->blank && !out->failed) {
-		if (quoted)
-			out->len--;
-		while (out->len > f->base && (unsigned char)out->at[out->len - 1] < 0x80 &&
-		       strchr(" <>()[],;:\"", out->at[out->len - 1]) == NULL)
-			out->len--;
-		if (quoted && last_byte(f) == '"')
-			out->len--;
+		size_t len = out->len;
+
+		if (quoted) {
+			/* "a b"@: back to the other quotation mark. */
+			for (len--; len > f->base && out->len - len < LOCAL_MAX && out->at[len - 1] != '"'; len--)
+				;
+			if (len > f->base && out->at[len - 1] == '"')
+				out->len = len - 1;
+		} else {
+			while (len > f->base && (unsigned char)out->at[len - 1] < 0x80 &&
+			       strchr(" <>()[],;:\"", out->at[len - 1]) == NULL)
+				len--;
+			out->len = len;
+		}
 	}
 	emit(f, "@", 1);
 	for (end = f->at + 1; ascii_is_alnum((char)byte_at(f, end)) || byte_at(f, end) == '.' ||
@@ -158,14 +167,60 @@ static bool skip_repeated_reply(struct folding *f) {
 	return true;
 }
 
+/* How a character of ASCII may stand in a run that only needs lower case. */
+enum { RUN_NOT, RUN_LETTER, RUN_DIGIT, RUN_OTHER };
+static const unsigned char run_kind[256] = {
+        [0x21 ... 0x2f] = RUN_OTHER, ['0' ... '9'] = RUN_DIGIT,   [0x3a ... 0x3f] = RUN_OTHER,
+        ['A' ... 'Z'] = RUN_LETTER,  [0x5b ... 0x60] = RUN_OTHER, ['a' ... 'z'] = RUN_LETTER,
+        [0x7b ... 0x7e] = RUN_OTHER,
+};
+
+/* Most of all text: letters and what stands between them.  A digit may begin a reply
+ * code, unless a letter or digit is before it. */
+static size_t run_size(struct span text) {
+	unsigned char before = RUN_OTHER;
+	size_t len = 0;
+
+	while (len < text.len) {
+		unsigned char kind = run_kind[(unsigned char)text.at[len]];
+
+		if (kind == RUN_NOT || (kind == RUN_DIGIT && before == RUN_OTHER))
+			break;
+		before = kind;
+		len++;
+	}
+	return len;
+}
+
+static void emit_run(struct folding *f, size_t len) {
+	const char *from = f->text.at + f->at;
+	char first = ascii_lower(from[0]), *to;
+	size_t i;
+
+	emit(f, &first, 1);
+	to = buf_reserve(f->out, len);
+	if (to == NULL)
+		return;
+	for (i = 1; i < len; i++)
+		to[i - 1] = (char)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] | 0x20 : from[i]);
+	f->out->len += len - 1;
+	to[len - 1] = '\0';
+	f->at += len;
+}
+
 void fold_text(struct span text, struct buf *out) {
 	struct folding f = {.text = text, .out = out, .base = out->len};
 
 	buf_reserve(out, text.len + 1);
 	while (f.at < text.len && !out->failed) {
 		char c = text.at[f.at];
-		size_t blanks = blank_size(&f);
+		size_t run = run_size(span_from(text, f.at)), blanks;
 
+		if (run > 0) {
+			emit_run(&f, run);
+			continue;
+		}
+		blanks = blank_size(&f);
 		if (blanks > 0) {
 			f.blank = true;
 			f.at += blanks;
@@ -173,8 +228,7 @@ void fold_text(struct span text, struct buf *out) {
 			emit_address(&f);
 		} else if ((unsigned char)c >= 0x80) {
 			emit_wide(&f);
-		} else if (!ascii_is_digit(c) || !skip_repeated_reply(&f)) {
-			c = ascii_lower(c);
+		} else if (!skip_repeated_reply(&f)) {
 			emit(&f, &c, 1);
 			f.at++;
 		}

@@ -24,7 +24,7 @@ static bool is_notice(const struct free_reading *r) {
 		return true;
 	for (i = 0; i < r->notice.count && !named; i++)
 		named = r->notice.items[i].rank == NOTICE_NAMED;
-	if (kinds_from_daemon(mail))
+	if (kinds_from_daemon(mail) || kinds_null_path(mail))
 		return r->notice.failed || r->notice.delayed || r->notice.delivered || named ||
 		       kinds_subject_of_bounce(r->job->subject);
 	return (r->notice.failed || r->notice.delayed || r->notice.phase != NULL) &&
@@ -66,7 +66,7 @@ static void judge(struct free_reading *r, struct report_result *result, struct s
 	e.status = codes.status;
 	e.reply = codes.reply;
 	e.phase = phase != NULL ? phase : r->notice.phase != NULL ? r->notice.phase : "";
-	rules_judge(r->job->rules, &e, &verdict);
+	job_judge_speech(r->job, &e, speech, &codes, &verdict);
 	if (!verdict.by_text && (codes.reply == 0 || smtp_status_is_vague(codes.status))) {
 		/* All that is said before the returned message, and the subject. */
 		struct buf *room = &r->job->rooms[ROOM_SCRATCH];
@@ -82,8 +82,20 @@ static void judge(struct free_reading *r, struct report_result *result, struct s
 			e.status = codes.status;
 			e.reply = codes.reply;
 		}
+		rules_judge(r->job->rules, &e, &verdict);
 	}
-	job_judge(r->job, &e, result);
+	job_settle(r->job, &e, &verdict, result);
+}
+
+/* Of a delay there is nothing to judge. */
+static void keep_codes(struct free_reading *r, struct report_result *result, struct span speech) {
+	struct report_text *keep = r->job->report->text;
+	struct smtp_codes codes;
+
+	smtp_find_codes(speech, &codes);
+	result->reply = codes.reply;
+	result->status = keep_text(keep, span_of(codes.status), SMTP_STATUS_SIZE);
+	result->diagnostic = keep_text(keep, speech, REPORT_DIAGNOSTIC_MAX);
 }
 
 static void add_item(struct free_reading *r, struct span address, const struct notice_item *item) {
@@ -96,12 +108,13 @@ static void add_item(struct free_reading *r, struct span address, const struct n
 	result->recipient = result->final = keep_text(keep, address, 400);
 	if (item != NULL && item->origin.len > 0)
 		result->recipient = result->original = keep_text(keep, item->origin, 400);
-	if (r->delayed)
-		return;
 	buf_init(&speech, NOTICE_SPEECH_MAX + 16);
 	if (item != NULL)
 		notice_speech(&r->notice, item, &speech);
-	judge(r, result, buf_span(&speech), item == NULL ? NULL : item->phase);
+	if (r->delayed)
+		keep_codes(r, result, buf_span(&speech));
+	else
+		judge(r, result, buf_span(&speech), item == NULL ? NULL : item->phase);
 	buf_free(&speech);
 }
 
@@ -124,28 +137,58 @@ static bool add_failed_recipients(struct free_reading *r) {
 	return r->job->report->count > before;
 }
 
-/* Items of that rank; those that are the sender or a role only if nobody else is. */
+/* Does the text say that a server refused it? */
+static bool is_answered(const struct free_reading *r, const struct notice_item *item) {
+	struct smtp_codes codes;
+	struct buf speech;
+
+	buf_init(&speech, NOTICE_SPEECH_MAX + 16);
+	notice_speech(&r->notice, item, &speech);
+	smtp_find_codes(buf_span(&speech), &codes);
+	buf_free(&speech);
+	return codes.reply != 0;
+}
+
+/* Items of that rank; those that are the sender or a role only with `all`, and where
+ * they are not named as failed, only with an answer. */
 static bool add_items(struct free_reading *r, enum notice_rank least, bool all) {
 	size_t before = r->job->report->count, i;
 
 	for (i = 0; i < r->notice.count; i++) {
 		const struct notice_item *item = &r->notice.items[i];
 
-		if (item->rank >= least && (all || (!is_sender(r, item->address) && !is_role(item->address))))
-			add_item(r, item->address, item);
+		if (item->rank < least)
+			continue;
+		if ((is_sender(r, item->address) || is_role(item->address)) &&
+		    (!all || (item->rank < NOTICE_NAMED && !is_answered(r, item))))
+			continue;
+		add_item(r, item->address, item);
 	}
 	return r->job->report->count > before;
+}
+
+/* A gateway's notice that names nobody, around the report that does. */
+static bool holds_report(const struct free_reading *r) {
+	const struct mail_header *h = &r->job->returned_fields;
+	struct span from = mail_find(h, SPAN("From"));
+
+	return r->job->returned_part && !r->job->nested &&
+	       (span_find_nocase(mail_find(h, SPAN("Content-Type")), SPAN("multipart/report")) >= 0 ||
+	        span_find_nocase(from, SPAN("mailer-daemon")) >= 0 ||
+	        mail_find(h, SPAN("X-Failed-Recipients")).len > 0);
 }
 
 static void add_recipients(struct free_reading *r) {
 	const char *returned;
 
-	if (add_failed_recipients(r) || add_items(r, NOTICE_LISTED, false) || add_items(r, NOTICE_NAMED, true))
+	if (add_failed_recipients(r) || add_items(r, NOTICE_LISTED, false) || add_items(r, NOTICE_LISTED, true))
 		return;
+	if (holds_report(r)) {
+		r->job->inner = r->job->returned;
+		return;
+	}
 	returned = job_returned_recipient(r->job);
 	if (returned[0] == '\0' && add_items(r, NOTICE_MENTIONED, false))
-		return;
-	if (returned[0] == '\0' && add_items(r, NOTICE_LISTED, true))
 		return;
 	add_item(r, span_of(returned), NULL);
 }

@@ -55,8 +55,14 @@ const char *keep_text(struct report_text *keep, struct span text, size_t max) {
 	if (to == NULL)
 		return "";
 	while (text.len > 0 && len < max) {
-		size_t size = utf8_size(text);
+		size_t size;
 
+		if (text.at[0] > ' ' && text.at[0] < 0x7f) {
+			to[len++] = text.at[0];
+			text = span_make(text.at + 1, text.len - 1);
+			continue;
+		}
+		size = utf8_size(text);
 		if (size == 0) {
 			to[len++] = '?';
 			size = 1;

@@ -24,7 +24,7 @@ static bool any_within(struct span text, const char *const *table, size_t count)
 	return false;
 }
 
-bool kinds_from_daemon(const struct mail *mail) {
+static bool is_daemon(struct span from) {
 	static const char *const names[] = {
 	        "mailer-daemon",        "mailerdaemon",      "mail-daemon",        "maildaemon",
 	        "mailer_daemon",        "postmaster",        "post_master",        "post-master",
@@ -33,11 +33,18 @@ bool kinds_from_daemon(const struct mail *mail) {
 	        "mail system",          "bounce@",           "bounces@",           "returned mail",
 	        "delivery-status",      "email delivery",    "mail service",       "smtp server",
 	};
-	struct span from = mail_find(&mail->header, SPAN("From"));
+
+	return any_within(from, names, COUNT(names));
+}
+
+bool kinds_from_daemon(const struct mail *mail) {
+	return is_daemon(mail_find(&mail->header, SPAN("From")));
+}
+
+bool kinds_null_path(const struct mail *mail) {
 	struct span path = mail_find(&mail->header, SPAN("Return-Path"));
 
-	return any_within(from, names, COUNT(names)) || span_equal(path, SPAN("<>")) || any_within(path, names, 8) ||
-	       mail_find(&mail->header, SPAN("X-Failed-Recipients")).len > 0;
+	return span_equal(path, SPAN("<>")) || span_find_nocase(path, SPAN("mailer-daemon")) >= 0;
 }
 
 bool kinds_subject_of_bounce(struct span subject) {

@@ -4,8 +4,10 @@
 
 #include "report/mail.h"
 
-/* Does a mail system write this: the sender's name, the null return path, the subject? */
+/* Does a mail system write this, by the sender's name? */
 bool kinds_from_daemon(const struct mail *mail);
+/* The same, by the return path: null, or a mail system's. */
+bool kinds_null_path(const struct mail *mail);
 bool kinds_subject_of_bounce(struct span subject);
 bool kinds_subject_of_delay(struct span subject);
 /* An answer that no person wrote: RFC 3834, and what vacation programs did before

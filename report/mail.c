@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#define GUESS_LINES 200
+#define TOKEN_MIN 20 /* octets of a line without blanks that goes on with a field */
+
 /* Octets of the field name that a line begins with; 0 where it is no field. */
 static size_t name_size(struct span line) {
 	size_t len = 0;
@@ -27,6 +30,16 @@ static void add_field(struct mail_header *header, struct span line, size_t name)
 	field = &header->fields[header->count++];
 	field->name = span_make(line.at, name);
 	field->value = span_trim(span_from(line, (size_t)colon + 1));
+}
+
+/* A line that some writer forgot to indent: base64 and the like. */
+static bool is_lost_token(struct span line) {
+	size_t i;
+
+	for (i = 0; i < line.len; i++)
+		if (ascii_is_blank(line.at[i]) || line.at[i] == '@')
+			return false;
+	return line.len >= TOKEN_MIN && !span_starts(line, SPAN("--"));
 }
 
 /* The last field goes on to the end of this line. */
@@ -53,6 +66,9 @@ struct span mail_read_header(struct span text, struct mail_header *header_r) {
 				continue_field(header_r, line);
 		} else if (name > 0) {
 			add_field(header_r, line, name);
+		} else if (header_r->count > 0 && is_lost_token(line)) {
+			if (!full)
+				continue_field(header_r, line);
 		} else if (header_r->count > 0 ||
 		           !(span_starts(line, SPAN("From ")) || span_starts(line, SPAN(">From ")))) {
 			/* The empty line is missing. */
@@ -186,12 +202,12 @@ static struct span until_bound(struct span *rest, const struct bounds *bounds, i
 }
 
 /* The first line that may be a boundary nobody declared: "--" and more, and a
- * Content-Type in the next. */
-static struct span guess_boundary(struct span body) {
+ * Content-Type in the next; among the first `most`. */
+static struct span guess_boundary(struct span body, int most) {
 	struct span rest = body, line, before = SPAN_NONE;
 	int lines = 0;
 
-	while (lines++ < 200 && smtp_next_line(&rest, &line)) {
+	while (lines++ < most && smtp_next_line(&rest, &line)) {
 		if (before.len > 2 && span_starts(before, SPAN("--")) && span_starts_nocase(line, SPAN("Content-")))
 			return span_trim(span_from(before, 2));
 		before = line;
@@ -221,7 +237,7 @@ static bool open_multipart(struct bounds *bounds, struct span type, struct span 
 		return false;
 	boundary = mail_parameter(type, SPAN("boundary"));
 	if (boundary.len == 0)
-		boundary = guess_boundary(body);
+		boundary = guess_boundary(body, GUESS_LINES);
 	if (boundary.len == 0)
 		return false;
 	bounds->open[bounds->depth++] = boundary;
@@ -266,8 +282,10 @@ void mail_read(struct span message, struct mail *mail_r) {
 	if (open_multipart(&bounds, mail_r->type, mail_r->body))
 		read_parts(mail_r, &bounds);
 	if (mail_r->count == 0) {
-		/* The declared boundary is nowhere: one that is there may do. */
-		struct span boundary = guess_boundary(mail_r->body);
+		/* The declared boundary is nowhere: one that is there may do.  Where none
+		 * is declared, that of a returned message must not. */
+		bool declared = span_starts_nocase(mail_r->type, SPAN("multipart/"));
+		struct span boundary = guess_boundary(mail_r->body, declared ? GUESS_LINES : 4);
 
 		bounds.depth = 0;
 		if (boundary.len > 0) {

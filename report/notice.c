@@ -283,6 +283,8 @@ int notice_read(const struct phrases *marks_set, struct span text, struct notice
 	size_t lines = 0;
 
 	*notice_r = (struct notice){0};
+	if (text.at == NULL)
+		text = SPAN("");
 	if (text.len > NOTICE_MAX)
 		text.len = NOTICE_MAX;
 	rest = text;

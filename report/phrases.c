@@ -95,20 +95,31 @@ int phrases_seal(struct phrases *phrases) {
 	return 0;
 }
 
+/* Letters and digits: a phrase that begins with one is found where a word begins. */
+static const bool is_word[256] = {
+        ['0' ... '9'] = true,
+        ['A' ... 'Z'] = true,
+        ['a' ... 'z'] = true,
+};
+
 size_t phrases_find(const struct phrases *phrases, struct span folded, struct phrase_hit *hits, size_t max) {
 	size_t found = 0, i;
+	bool before = false, word;
 
-	for (i = 0; i + PHRASE_MIN <= folded.len; i++) {
+	for (i = 0; i + PHRASE_MIN <= folded.len; i++, before = word) {
 		uint32_t head, bucket, at;
 
-		if (i > 0 && ascii_is_alnum(folded.at[i]) && ascii_is_alnum(folded.at[i - 1]))
+		word = is_word[(unsigned char)folded.at[i]];
+		if (word && before)
 			continue;
 		head = head_of(folded.at + i);
 		bucket = bucket_of(head);
 		for (at = phrases->starts[bucket]; at < phrases->starts[bucket + 1]; at++) {
 			const struct phrase *p = &phrases->all[at];
 
-			if (p->head != head || p->len > folded.len - i || memcmp(p->text, folded.at + i, p->len) != 0)
+			if (p->head != head || p->len > folded.len - i ||
+			    p->text[p->len - 1] != folded.at[i + p->len - 1] ||
+			    memcmp(p->text, folded.at + i, p->len) != 0)
 				continue;
 			if (found == max)
 				return found;

@@ -53,24 +53,35 @@ struct report_result *job_add(struct job *job, enum report_category category) {
 	return result;
 }
 
-void job_judge(struct job *job, const struct evidence *evidence, struct report_result *result) {
-	struct verdict verdict;
+void job_settle(struct job *job, const struct evidence *evidence, const struct verdict *verdict,
+                struct report_result *result) {
 	const char *status = evidence->status;
 
-	rules_judge(job->rules, evidence, &verdict);
 	/* What the report itself says, where it says more. */
 	if (smtp_status_is_vague(status) && evidence->dsn_status[0] != '\0' &&
 	    (status[0] == '\0' || !smtp_status_is_vague(evidence->dsn_status)))
 		status = evidence->dsn_status;
-	result->category = verdict.category;
-	result->action = verdict.action;
-	result->provider = keep_text(job->report->text, span_of(verdict.provider), FIELD_MAX);
-	result->rule = keep_text(job->report->text, span_of(verdict.rule), 4200);
+	result->category = verdict->category;
+	result->action = verdict->action;
+	result->provider = keep_text(job->report->text, span_of(verdict->provider), FIELD_MAX);
+	result->rule = keep_text(job->report->text, span_of(verdict->rule), 4200);
 	result->status = keep_text(job->report->text, span_of(status), SMTP_STATUS_SIZE);
 	result->reply = evidence->reply;
 	result->phase = keep_text(job->report->text, span_of(evidence->phase), 16);
 	result->diagnostic = keep_text(job->report->text, evidence->diagnostic, REPORT_DIAGNOSTIC_MAX);
 	result->remote = keep_text(job->report->text, evidence->remote, FIELD_MAX);
+}
+
+void job_judge_speech(struct job *job, struct evidence *evidence, struct span speech, const struct smtp_codes *codes,
+                      struct verdict *verdict_r) {
+	if (codes->reply != 0 && codes->at > 0) {
+		evidence->diagnostic = span_from(speech, codes->at);
+		rules_judge(job->rules, evidence, verdict_r);
+		if (verdict_r->by_text)
+			return;
+	}
+	evidence->diagnostic = speech;
+	rules_judge(job->rules, evidence, verdict_r);
 }
 
 struct span job_decode(struct job *job, const struct mail_part *part, size_t room) {
@@ -123,12 +134,12 @@ const char *job_returned_recipient(struct job *job) {
 	static const char *const telling[] = {"X-HmXmrOriginalRecipient",
 	                                      "X-Envelope-To",
 	                                      "Envelope-To",
-	                                      "X-Original-To",
 	                                      "X-Rcpt-To",
 	                                      "X-Receiver",
-	                                      "Delivered-To",
 	                                      "To",
-	                                      "Apparently-To"};
+	                                      "Apparently-To",
+	                                      "X-Original-To",
+	                                      "Delivered-To"};
 	const char *address;
 	size_t i;
 
@@ -196,6 +207,7 @@ static void find_parts(struct job *job) {
 		if (p->kind == MAIL_RETURNED || (p->kind == MAIL_TEXT && i > 0 && begins_with_field(p->body))) {
 			if (job->returned.len == 0)
 				job->returned = p->body;
+			job->returned_part = true;
 		} else if (p->kind == MAIL_TEXT && job->text.len == 0 && !p->attachment) {
 			job->text = span_trim(job_decode(job, p, ROOM_TEXT));
 		} else if (p->kind == MAIL_HTML && html == NULL && !p->attachment) {
@@ -222,7 +234,8 @@ static void begin(struct job *job, const struct rules *rules, struct span messag
 	job->rules = rules;
 	job->report = report;
 	job->room = 0;
-	job->subject = job->text = job->html = job->returned = SPAN_NONE;
+	job->subject = job->text = job->returned = job->inner = SPAN_NONE;
+	job->returned_part = false;
 	job->returned_fields.count = 0;
 	job->out_of_memory = report->text == NULL;
 	for (i = 0; i < sizeof job->rooms / sizeof *job->rooms; i++)
@@ -292,21 +305,33 @@ static bool has_receipt(const struct mail *mail) {
 	return false;
 }
 
-static void read_kinds(struct job *job) {
-	bool automatic;
+/* An answer that a machine wrote for a person.  A mail system marks its notices
+ * as automatic too. */
+static bool is_auto_reply(struct job *job) {
+	const struct mail *m = &job->mail;
 
-	if (job_read_feedback(job) || job_read_status(job))
-		return;
-	automatic = has_receipt(&job->mail) ||
-	            (kinds_is_auto_reply(&job->mail, job->subject) && !kinds_subject_of_bounce(job->subject) &&
-	             mail_find(&job->mail.header, SPAN("X-Failed-Recipients")).len == 0);
-	if (automatic)
-		add_other(job, REPORT_AUTO_REPLY);
-	else if (!job_read_ses(job) && !job_read_notice(job))
-		add_other(job, REPORT_NOT_A_BOUNCE);
+	if (has_receipt(m))
+		return true;
+	return kinds_is_auto_reply(m, job->subject) && !kinds_subject_of_bounce(job->subject) &&
+	       mail_find(&m->header, SPAN("X-Failed-Recipients")).len == 0;
 }
 
-int report_read(const struct rules *rules, struct span message, struct report *report_r) {
+static void read_kinds(struct job *job) {
+	if (job_read_feedback(job) || job_read_status(job) || job_read_ses(job))
+		return;
+	if (kinds_from_daemon(&job->mail) && !has_receipt(&job->mail) && job_read_notice(job))
+		return;
+	if (is_auto_reply(job))
+		add_other(job, REPORT_AUTO_REPLY);
+	else if (!job_read_notice(job))
+		add_other(job, REPORT_NOT_A_BOUNCE);
+	if (job->report->count == 0 && job->inner.len == 0)
+		job_add(job, REPORT_UNDETERMINED);
+}
+
+/* What is in `inner_r` then is to be read instead. */
+static int read_message(const struct rules *rules, struct span message, bool nested, struct report *report_r,
+                        struct span *inner_r) {
 	struct job *job = malloc(sizeof *job);
 	size_t i;
 	bool failed;
@@ -316,6 +341,7 @@ int report_read(const struct rules *rules, struct span message, struct report *r
 		return -1;
 	}
 	begin(job, rules, message, report_r);
+	job->nested = nested;
 	if (!job->out_of_memory) {
 		mail_read(message, &job->mail);
 		read_subject(job);
@@ -323,15 +349,28 @@ int report_read(const struct rules *rules, struct span message, struct report *r
 		job_read_returned(job);
 		read_kinds(job);
 	}
-	failed = job->out_of_memory || report_r->text->failed || report_r->count == 0;
+	failed = job->out_of_memory || report_r->text->failed;
 	for (i = 0; i < sizeof job->rooms / sizeof *job->rooms; i++) {
 		failed |= job->rooms[i].failed;
 		buf_free(&job->rooms[i]);
 	}
+	*inner_r = failed ? SPAN_NONE : job->inner;
 	free(job);
 	if (failed)
 		report_free(report_r);
 	return failed ? -1 : 0;
+}
+
+int report_read(const struct rules *rules, struct span message, struct report *report_r) {
+	struct span inner, innermost;
+
+	if (read_message(rules, message, false, report_r, &inner) != 0)
+		return -1;
+	if (inner.len == 0)
+		return 0;
+	report_free(report_r);
+	/* No deeper: what a notice within a notice holds is not looked at. */
+	return read_message(rules, inner, true, report_r, &innermost);
 }
 
 void report_free(struct report *report) {

@@ -57,6 +57,7 @@ void rules_free(struct rules **rules) {
 	for (i = 0; i < r->provider_count; i++) {
 		free(r->providers[i].name);
 		strings_free(&r->providers[i].hosts);
+		free(r->providers[i].spans);
 	}
 	free(r->all);
 	free(r->wordings);
@@ -107,11 +108,18 @@ static bool index_coded(struct rules *r) {
 static bool index_hosts(struct rules *r) {
 	size_t i, j;
 
-	for (i = 0; i < r->provider_count; i++)
-		for (j = 0; j < r->providers[i].hosts.len; j++)
-			if (phrases_add(r->phrases, span_of(r->providers[i].hosts.at[j]),
-			                RULES_HOST_ID + (uint32_t)i) != 0)
+	for (i = 0; i < r->provider_count; i++) {
+		struct provider *p = &r->providers[i];
+
+		p->spans = calloc(p->hosts.len + 1, sizeof *p->spans);
+		if (p->spans == NULL)
+			return false;
+		for (j = 0; j < p->hosts.len; j++) {
+			p->spans[j] = span_of(p->hosts.at[j]);
+			if (phrases_add(r->phrases, p->spans[j], RULES_HOST_ID + (uint32_t)i) != 0)
 				return false;
+		}
+	}
 	return true;
 }
 

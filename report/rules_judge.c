@@ -31,7 +31,7 @@ static uint64_t providers_of(const struct rules *r, struct span host) {
 		return 0;
 	for (i = 0; i < r->provider_count; i++)
 		for (j = 0; j < r->providers[i].hosts.len; j++)
-			if (host_is(host, span_of(r->providers[i].hosts.at[j])))
+			if (host_is(host, r->providers[i].spans[j]))
 				bits |= (uint64_t)1 << i;
 	return bits;
 }
@@ -193,8 +193,13 @@ static void begin(struct trial *t, const struct rules *rules, const struct evide
 	}
 }
 
-/* Class 4 is never permanent (N5). */
+/* Class 4 is never permanent (N5); and a server that has not heard of the recipient
+ * can tell only of the sender. */
 static void soften(const struct evidence *e, struct verdict *v) {
+	if ((strcmp(e->phase, "mail") == 0 || strcmp(e->phase, "connect") == 0) && v->action == REPORT_SUPPRESS) {
+		v->category = REPORT_REFUSED;
+		v->action = REPORT_COUNT_SOFT;
+	}
 	if (class_of(e) != 4 || !report_is_permanent(v->category))
 		return;
 	v->category = v->category == REPORT_DOMAIN_UNKNOWN ? REPORT_CONNECTION_FAILED : REPORT_TEMPORARY_OTHER;
@@ -219,7 +224,7 @@ void rules_judge(const struct rules *rules, const struct evidence *evidence, str
 	if (rule != NULL) {
 		verdict_r->category = rule->category;
 		verdict_r->action = rule->action;
-		verdict_r->rule = rule->where;
+		verdict_r->rule = rule->where == NULL ? "" : rule->where;
 	} else {
 		int class = class_of(evidence);
 

@@ -42,6 +42,7 @@ struct wording {
 struct provider {
 	char *name;
 	struct strings hosts;
+	struct span *spans; /* the same, counted */
 };
 
 /* The automaton's ids: pieces first, then from RULES_HOST_ID on providers' hosts. */

@@ -32,6 +32,7 @@ static void judge(struct job *job, const json_t *object, const json_t *recipient
 	struct smtp_codes codes;
 	char dsn_status[SMTP_STATUS_SIZE] = "";
 	struct evidence e = {.dsn_status = dsn_status, .phase = "", .recipient = span_of(result->recipient)};
+	struct verdict verdict;
 	struct buf words;
 
 	buf_init(&words, JOB_SPEECH_MAX);
@@ -42,7 +43,8 @@ static void judge(struct job *job, const json_t *object, const json_t *recipient
 	e.diagnostic = buf_span(&words);
 	e.status = codes.status;
 	e.reply = codes.reply;
-	job_judge(job, &e, result);
+	rules_judge(job->rules, &e, &verdict);
+	job_settle(job, &e, &verdict, result);
 	buf_free(&words);
 }
 

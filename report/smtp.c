@@ -101,23 +101,28 @@ void smtp_find_codes(struct span text, struct smtp_codes *codes_r) {
 		} else if (codes_r->reply == 0 && is_reply(text, i)) {
 			codes_r->reply = (unsigned)(c - '0') * 100 + (unsigned)(text.at[i + 1] - '0') * 10 +
 			                 (unsigned)(text.at[i + 2] - '0');
+			codes_r->at = i;
 		}
 	}
 }
 
-/* RFC 5322 3.2.3 atext and the dot, and what RFC 6531 adds. */
-static bool is_local(char c) {
-	return ascii_is_alnum(c) || (unsigned char)c >= 0x80 ||
+/* RFC 5322 3.2.3 atext and the dot, and where it may be, what RFC 6531 adds. */
+static bool is_local(char c, bool wide) {
+	return ascii_is_alnum(c) || (wide && (unsigned char)c >= 0x80) ||
 	       (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
 }
 
-static bool is_domain(char c) {
-	return ascii_is_alnum(c) || (unsigned char)c >= 0x80 || c == '-' || c == '.' || c == '_';
+/* Text of China and Japan goes on behind an address without a space. */
+static bool is_domain(char c, bool wide) {
+	unsigned char u = (unsigned char)c;
+
+	return ascii_is_alnum(c) || (u >= 0x80 && (wide || u < 0xe3)) || c == '-' || c == '.' || c == '_';
 }
 
 /* Where the local part that ends before `at` begins. */
 static size_t local_start(struct span s, size_t at) {
 	size_t start = at;
+	bool wide;
 
 	if (at > 1 && s.at[at - 1] == '"') {
 		for (start = at - 1; start > 0 && at - start < 70; start--)
@@ -125,7 +130,9 @@ static size_t local_start(struct span s, size_t at) {
 				return start - 1;
 		return at;
 	}
-	while (start > 0 && is_local(s.at[start - 1]) && at - start < 320)
+	/* Words before it may touch an address in ASCII. */
+	wide = at > 0 && (unsigned char)s.at[at - 1] >= 0x80;
+	while (start > 0 && is_local(s.at[start - 1], wide) && at - start < 320)
 		start--;
 	/* A quotation mark or a label that belongs to the text around it. */
 	while (start < at && (s.at[start] == '\'' || s.at[start] == '`'))
@@ -151,7 +158,8 @@ bool smtp_next_address(struct span *rest, struct span *address_r) {
 			while (end < s.len && s.at[end] != ']' && end - at < 64)
 				end++;
 		else
-			while (end < s.len && is_domain(s.at[end]) && end - at < 256)
+			while (end < s.len && is_domain(s.at[end], (unsigned char)s.at[at + 1] >= 0x80) &&
+			       end - at < 256)
 				end++;
 		if (end < s.len && s.at[end] == ']' && s.at[at + 1] == '[')
 			end++;

@@ -11,6 +11,7 @@
 
 struct smtp_codes {
 	unsigned reply;                /* first 4xx or 5xx, or 0 */
+	size_t at;                     /* where it stands */
 	char status[SMTP_STATUS_SIZE]; /* first of class 4 or 5 that says more than x.0.0, else the first */
 };
 

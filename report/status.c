@@ -42,7 +42,8 @@ static enum report_category outcome(const struct dsn_group *g) {
 	if (span_starts_nocase(g->action, SPAN("delayed")))
 		return REPORT_DELAYED;
 	if (span_starts_nocase(g->action, SPAN("delivered")) || span_starts_nocase(g->action, SPAN("relayed")) ||
-	    span_starts_nocase(g->action, SPAN("expanded")) || span_starts_nocase(g->action, SPAN("success")))
+	    span_starts_nocase(g->action, SPAN("expanded")) || span_starts_nocase(g->action, SPAN("success")) ||
+	    span_starts_nocase(g->action, SPAN("deliverable")))
 		return REPORT_DELIVERED;
 	if (g->action.len == 0 && smtp_read_status(g->status, status) && status[0] == '2')
 		return REPORT_DELIVERED;
@@ -72,12 +73,25 @@ static const char *other_recipient(struct status_reading *r, struct span final) 
 	return address[0] != '\0' ? address : job_returned_recipient(job);
 }
 
+/* Quoted, as a local part with two dots has to be, where the other form is not. */
+static bool is_quoted_form(const char *quoted, const char *plain) {
+	size_t len = strlen(plain), i = 1;
+
+	if (quoted[0] != '"')
+		return false;
+	while (i <= len && quoted[i] == plain[i - 1] && plain[i - 1] != '@')
+		i++;
+	return quoted[i] == '"' && strcmp(quoted + i + 1, plain + i - 1) == 0;
+}
+
 static void name_recipient(struct status_reading *r, const struct dsn_group *g, struct report_result *result) {
 	result->final = keep_dsn_address(r->job, g->final);
 	result->original = keep_dsn_address(r->job, g->original);
 	if (result->final[0] == '\0')
 		result->final = keep_dsn_address(r->job, g->actual);
-	result->recipient = result->original[0] != '\0' ? result->original : result->final;
+	result->recipient = result->original[0] == '\0' || is_quoted_form(result->final, result->original)
+	                            ? result->final
+	                            : result->original;
 	if (result->recipient[0] == '\0')
 		result->recipient = other_recipient(r, dsn_untyped(g->final));
 }
@@ -150,13 +164,13 @@ static void judge(struct status_reading *r, const struct dsn_group *g, struct re
 	speech = speech_of(r, item);
 	if (!verdict.by_text && is_unspecific(codes.status) && is_unspecific(dsn_status) && speech.len > 0) {
 		smtp_find_codes(speech, &spoken);
-		e.diagnostic = speech;
 		if (codes.reply == 0)
 			e.reply = spoken.reply;
 		if (codes.status[0] == '\0')
 			e.status = spoken.status;
+		job_judge_speech(r->job, &e, speech, &spoken, &verdict);
 	}
-	job_judge(r->job, &e, result);
+	job_settle(r->job, &e, &verdict, result);
 }
 
 static void add_group(struct status_reading *r, const struct dsn_group *g) {
