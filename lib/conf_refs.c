@@ -60,6 +60,20 @@ static void check_base_url(const struct refs *refs) {
 	buf_free(&where);
 }
 
+/* A certificate is of no use without its key, nor the key without it. */
+static void check_tls(const struct refs *refs) {
+	const struct conf_webd *webd = &refs->conf->webd;
+	bool has_cert = webd->tls_cert[0] != '\0', has_key = webd->tls_key[0] != '\0';
+	const char *given = has_cert ? "tls_cert" : "tls_key", *missing = has_cert ? "tls_key" : "tls_cert";
+	struct conf_place place = {SPAN("webd"), span_of(missing), 0};
+
+	if (has_cert == has_key)
+		return;
+	place.line =
+	        conf_note_line(refs->notes, place.where, given, span_of(has_cert ? webd->tls_cert : webd->tls_key));
+	conf_issue_add(refs->issues, place, SPAN(""), "a file, since %s is set", given);
+}
+
 static void check_domain(const struct refs *refs, const struct conf_domain *domain,
                          const struct conf_section *section) {
 	const struct conf_section *dkim = conf_table_section(section, SPAN("dkim"));
@@ -200,6 +214,7 @@ void conf_refs_check(const struct conf *conf, const struct conf_notes *notes, st
 	size_t i;
 
 	check_base_url(&refs);
+	check_tls(&refs);
 	check_sendmail(&refs);
 	for (i = 0; i < conf->domain_count; i++)
 		check_domain(&refs, &conf->domains[i], domain);
