@@ -55,6 +55,7 @@ int address_add(struct command *command);
 int address_import(struct command *command);
 int address_export(struct command *command);
 int consent_show(struct command *command);
+int store_expire_old(struct command *command);
 int warmup_plan(struct command *command);
 int warmup_status(struct command *command);
 int warmup_resume_run(struct command *command);

@@ -43,6 +43,7 @@ static const struct verb verbs[] = {
         {"address import", "FILE [--list NAME] [--encoding auto|utf-8|cp932] [--dry-run]",
          "takes in addresses and their states from a CSV file", address_import},
         {"address export", "[--list NAME] [--csv]", "all addresses and their standing", address_export},
+        {"store expire", "", "drops what is older than keep_months and keep_proof_months say", store_expire_old},
         {"consent show", "ADDRESS [--csv]", "the proof of consent and refusal of an address", consent_show},
         {"warmup plan", "[STREAM] [--days N]", "the calendar of a plan, day by day, before anything is sent",
          warmup_plan},

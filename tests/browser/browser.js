@@ -142,7 +142,7 @@ const TEXT = {
     leave: '配信を停止する', keep: 'このまま受け取る', left: '配信を停止しました', kept: '引き続きお送りします',
     ask: '確認メールを送る', sent: 'メールをご確認ください', join: '登録する', joined: '登録が完了しました',
     wrong: 'ページが見つかりません', expired: 'リンクの期限が切れています', missing: 'メールアドレスを入力してください。',
-    question: 'メールの配信を停止しますか?', email: /^メールアドレス/, title: '季節のおたより',
+    question: 'メールの配信を停止しますか？', email: /^メールアドレス/, title: '季節のおたより',
   },
   en: {
     leave: 'Unsubscribe', yes: 'Yes, unsubscribe', keep: 'No, keep sending', left: 'You are unsubscribed', kept: 'Nothing has changed',

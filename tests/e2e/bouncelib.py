@@ -129,8 +129,8 @@ class Lmtp:
         return [self.reply() if code == 250 else code for code in codes]
 
     def deliver_many(self, jobs):
-        """Messages of one recipient each, pipelined as far as DATA allows: the codes."""
-        return [self.deliver([recipient], message)[0] for recipient, message in jobs]
+        """(recipient, message) or (recipient, message, sender): the codes."""
+        return [self.deliver([job[0]], *job[1:])[0] for job in jobs]
 
 
 CONF = """

@@ -192,9 +192,9 @@ class Webd(Speaker):
         self.process = None
         self.start()
 
-    def configure(self, webd="", add=""):
+    def configure(self, webd="", add="", admin=None):
         with open(self.dir + "/todoku.conf", "w", encoding="utf-8") as out:
-            out.write(CONF.format(source=SOURCE, dir=self.dir, port=self.port, admin=self.admin, webd=webd, add=add))
+            out.write(CONF.format(source=SOURCE, dir=self.dir, port=self.port, admin=admin or self.admin, webd=webd, add=add))
 
     def __enter__(self):
         return self
