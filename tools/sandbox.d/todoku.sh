@@ -52,7 +52,8 @@ todoku_configure() { # FILE-TO-ADD
 	! wired todoku-webd || admin="admin_listen = \"127.0.0.1:$admin_port\""
 	{
 		own_configuration "$1" |
-			sed -e "s|@LIVE@|$base|g" -e "s|@WEB_PORT@|$web_port|" -e "s|@ADMIN_LISTEN@|$admin|"
+			sed -e "s|@LIVE@|$base|g" -e "s|@WEB_PORT@|$web_port|" -e "s|@ADMIN_LISTEN@|$admin|" \
+				-e "s|@PAGES@|$pages|" -e "s|@SENDMAIL@|$(type -P sendmail)|"
 		[ -z "$1" ] || { echo && cat "$1"; }
 	} >"$file"
 	[ -n "$todoku" ] || return 0
