@@ -160,7 +160,7 @@ def main():
         quiet, _ = clicks(web)
         idle = flood(web, tap, quiet)
         sandbox.wait_for("one address to keep no more than its share",
-                         lambda: web.metric("todoku_webd_connections") <= 51, 10)
+                         lambda: web.metric("todoku_webd_connections") <= 201, 10)
         for one in idle:
             one.close()
     # The same through a proxy that we trust: then only the ceiling of all holds.
