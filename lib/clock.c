@@ -393,10 +393,63 @@ static void format_day(int64_t days, char out[DAY_SIZE]) {
 	put_digits(out + 9, day, 2);
 }
 
-void zone_day(const struct zone *zone, time_t when, char out[DAY_SIZE]) {
+int64_t zone_day_number(const struct zone *zone, time_t when) {
 	int64_t instant = clamp_time(when);
 
-	format_day(floor_div(clamp_time(instant + zone_offset(zone, instant)), DAY_SECONDS), out);
+	return floor_div(clamp_time(instant + zone_offset(zone, instant)), DAY_SECONDS);
+}
+
+void zone_day(const struct zone *zone, time_t when, char out[DAY_SIZE]) {
+	format_day(zone_day_number(zone, when), out);
+}
+
+/* Where the offset changes around the day, its start is looked for in steps that no
+ * change of a clock falls within: they come at quarters of an hour. */
+#define START_STEP 900
+
+static int64_t clamp_day(int64_t day) {
+	int64_t first = floor_div(TIME_MIN, DAY_SECONDS), last = floor_div(TIME_MAX, DAY_SECONDS);
+
+	return day < first ? first : day > last ? last : day;
+}
+
+time_t zone_day_start(const struct zone *zone, int64_t day) {
+	int64_t midnight = clamp_day(day) * DAY_SECONDS;
+	int64_t before = zone_offset(zone, midnight - OFFSET_MAX), after = zone_offset(zone, midnight + OFFSET_MAX);
+	/* No clock of the zone shows the day earlier. */
+	int64_t high = midnight - (before > after ? before : after), low = high;
+
+	day = clamp_day(day);
+	while (high < TIME_MAX && zone_day_number(zone, high) < day) {
+		low = high;
+		high += START_STEP;
+	}
+	while (high - low > 1) {
+		int64_t middle = low + (high - low) / 2;
+
+		if (zone_day_number(zone, middle) < day)
+			low = middle;
+		else
+			high = middle;
+	}
+	return high;
+}
+
+void day_format(int64_t day, char out[DAY_SIZE]) {
+	format_day(clamp_day(day), out);
+}
+
+int day_parse(const char *text, int64_t *day_r) {
+	char stamp[STAMP_SIZE];
+	time_t when;
+
+	if (strlen(text) != DAY_SIZE - 1)
+		return -1;
+	snprintf(stamp, sizeof stamp, "%sT00:00:00Z", text);
+	if (stamp_parse(stamp, &when) != 0)
+		return -1;
+	*day_r = floor_div(when, DAY_SECONDS);
+	return 0;
 }
 
 void stamp_format(time_t when, char out[STAMP_SIZE]) {

@@ -94,3 +94,12 @@ const struct conf_stream *conf_find_stream(const struct conf *conf, struct span 
 			return &conf->streams[i];
 	return NULL;
 }
+
+const struct conf_provider *conf_find_provider(const struct conf *conf, struct span name) {
+	size_t i;
+
+	for (i = 0; i < conf->provider_count; i++)
+		if (span_equal_nocase(span_of(conf->providers[i].name), name))
+			return &conf->providers[i];
+	return NULL;
+}

@@ -41,6 +41,7 @@
 
 enum conf_campaign_by { CONF_CAMPAIGN_BY_LIST, CONF_CAMPAIGN_BY_SUBJECT };
 enum conf_on_error { CONF_ON_ERROR_TEMPFAIL, CONF_ON_ERROR_ACCEPT };
+enum conf_suppressed { CONF_SUPPRESSED_REJECT, CONF_SUPPRESSED_DISCARD };
 enum conf_log_target { CONF_LOG_SYSLOG, CONF_LOG_STDERR };
 enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARNING, CONF_LOG_INFO, CONF_LOG_DEBUG };
 enum conf_privacy { CONF_PRIVACY_FULL, CONF_PRIVACY_DOMAIN, CONF_PRIVACY_KEY };
@@ -49,6 +50,8 @@ enum conf_language { CONF_LANGUAGE_JA, CONF_LANGUAGE_EN };
 enum conf_headers { CONF_HEADERS_KEEP, CONF_HEADERS_REPLACE };
 enum conf_footer { CONF_FOOTER_AUTO, CONF_FOOTER_ALWAYS, CONF_FOOTER_NEVER };
 enum conf_pattern { CONF_PATTERN_ONCE, CONF_PATTERN_CONFIRM, CONF_PATTERN_ADDRESS };
+enum conf_breaker { CONF_BREAKER_HOLD, CONF_BREAKER_DEFER, CONF_BREAKER_OFF };
+enum conf_temporary_failed { CONF_TEMPORARY_FAILED_MAIL, CONF_TEMPORARY_FAILED_REJECT };
 enum conf_field_kind {
 	CONF_FIELD_KIND_TEXT,
 	CONF_FIELD_KIND_NAME,
@@ -124,6 +127,12 @@ struct conf_stream {
 	CONF_FIELDS(CONF_STREAM)
 };
 
+/* A mailbox provider; one of the name of a built-in one (lib/provider.h) adds to it. */
+struct conf_provider {
+	char *name;
+	CONF_FIELDS(CONF_PROVIDER)
+};
+
 struct conf {
 	char *file; /* the name it was loaded from */
 	CONF_FIELDS(CONF_TOP)
@@ -140,6 +149,8 @@ struct conf {
 	size_t list_count;
 	struct conf_stream *streams;
 	size_t stream_count;
+	struct conf_provider *providers;
+	size_t provider_count;
 };
 
 /* The whole configuration, or NULL with the errors appended to `errors`.  May
@@ -151,6 +162,7 @@ void conf_free(struct conf **conf);
 const struct conf_list *conf_find_list(const struct conf *conf, struct span name);
 const struct conf_domain *conf_find_domain(const struct conf *conf, struct span name);
 const struct conf_stream *conf_find_stream(const struct conf *conf, struct span name);
+const struct conf_provider *conf_find_provider(const struct conf *conf, struct span name);
 
 /* What readers call the list: its title, else its name. */
 struct span conf_list_title(const struct conf_list *list);

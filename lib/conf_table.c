@@ -69,6 +69,9 @@ static const struct conf_option form_field_options[] = ROWS(CONF_FORM_FIELD);
 #define STRUCT struct conf_stream
 static const struct conf_option stream_options[] = ROWS(CONF_STREAM);
 #undef STRUCT
+#define STRUCT struct conf_provider
+static const struct conf_option provider_options[] = ROWS(CONF_PROVIDER);
+#undef STRUCT
 
 #define OPTIONS(rows) .options = (rows), .option_count = COUNT(rows)
 #define SECTIONS(rows) .sections = (rows), .section_count = COUNT(rows)
@@ -82,6 +85,7 @@ _Static_assert(offsetof(struct conf_domain, name) == 0, "the title is the first 
 _Static_assert(offsetof(struct conf_list, name) == 0, "the title is the first member");
 _Static_assert(offsetof(struct conf_form_field, name) == 0, "the title is the first member");
 _Static_assert(offsetof(struct conf_stream, name) == 0, "the title is the first member");
+_Static_assert(offsetof(struct conf_provider, name) == 0, "the title is the first member");
 
 static const struct conf_section domain_sections[] = {
         {.name = "dkim",
@@ -141,6 +145,10 @@ static const struct conf_section top_sections[] = {
          .help = "What a reputation sticks to, and so what is warmed up.",
          OPTIONS(stream_options),
          MANY(struct conf, streams, stream_count, name)},
+        {.name = "provider",
+         .help = "A mailbox provider: its own, or more about one that is built in.",
+         OPTIONS(provider_options),
+         MANY(struct conf, providers, provider_count, name)},
 };
 
 const struct conf_section conf_table = {

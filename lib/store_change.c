@@ -139,7 +139,7 @@ static int add_address(struct store_sqlite *store, uint64_t key, struct span add
 	return sql_run(store, add, err);
 }
 
-static int change_one(struct store_sqlite *store, const struct store_change *change, size_t *changed, struct err *err) {
+int status_change(struct store_sqlite *store, const struct store_change *change, size_t *changed, struct err *err) {
 	struct place place;
 	bool news;
 
@@ -165,7 +165,7 @@ int sqlite_change_status(struct store *base, const struct store_change *changes,
 	if (store_begin(store, base->wait_ms, err) != STORE_DONE)
 		return -1;
 	for (i = 0; i < count; i++)
-		if (change_one(store, &changes[i], changed_r, err) != 0)
+		if (status_change(store, &changes[i], changed_r, err) != 0)
 			goto fail;
 	if (store_commit(store, err) == 0)
 		return 0;
@@ -175,7 +175,7 @@ fail:
 	return -1;
 }
 
-static int set_mark(struct store_sqlite *store, uint64_t key, time_t when, struct err *err) {
+int status_mark(struct store_sqlite *store, uint64_t key, time_t when, bool *marked_r, struct err *err) {
 	static const char text[] =
 	        "INSERT INTO standing (address_key, list, status, since, reason, detail, temporary_failed)"
 	        " VALUES (?1, '', 0, 0, '', '', ?2) ON CONFLICT DO UPDATE SET temporary_failed = ?2"
@@ -186,7 +186,10 @@ static int set_mark(struct store_sqlite *store, uint64_t key, time_t when, struc
 		return -1;
 	sql_bind_key(statement, 1, key);
 	sql_bind_number(statement, 2, when);
-	return sql_run(store, statement, err);
+	if (sql_run(store, statement, err) != 0)
+		return -1;
+	*marked_r = sqlite3_changes(store->db) > 0;
+	return 0;
 }
 
 static int take_mark(struct store_sqlite *store, uint64_t key, struct err *err) {
@@ -203,10 +206,12 @@ static int take_mark(struct store_sqlite *store, uint64_t key, struct err *err) 
 
 int sqlite_mark_temporary(struct store *base, uint64_t address_key, struct span address, time_t when, struct err *err) {
 	struct store_sqlite *store = (struct store_sqlite *)base;
+	bool marked;
 
 	if (store_begin(store, base->wait_ms, err) != STORE_DONE)
 		return -1;
-	if ((when != 0 ? set_mark(store, address_key, when, err) : take_mark(store, address_key, err)) == 0 &&
+	if ((when != 0 ? status_mark(store, address_key, when, &marked, err) : take_mark(store, address_key, err)) ==
+	            0 &&
 	    add_address(store, address_key, address, false, err) == 0 && store_commit(store, err) == 0)
 		return 0;
 	store_rollback(store);

@@ -8,8 +8,11 @@
 #define LIB_STORE_DRIVER_H
 
 #include "lib/store.h"
+#include "lib/store_bounce.h"
 #include "lib/store_event.h"
+#include "lib/store_hold.h"
 #include "lib/store_status.h"
+#include "lib/store_warmup.h"
 
 struct store {
 	const struct store_driver *driver;
@@ -58,6 +61,63 @@ struct store_event_driver {
 	                 int (*each)(void *context, const struct store_link *link), void *context, struct err *err);
 };
 
+/* lib/store_export.h */
+struct store_export_driver {
+	int (*each_address)(struct store *store, int (*each)(void *context, uint64_t address_key, struct span address),
+	                    void *context, struct err *err);
+};
+
+/* lib/store_quota.h, lib/store_hold.h */
+struct store_quota_driver {
+	int (*lease)(struct store *store, struct store_lease *leases, size_t count, struct err *err);
+	int (*give_back)(struct store *store, const struct store_return *returns, size_t count, struct err *err);
+	int (*each)(struct store *store, struct span stream, struct span day,
+	            int (*each)(void *context, struct span provider, int64_t leased), void *context, struct err *err);
+	int (*hold_add)(struct store *store, const struct store_held *rows, size_t count, struct err *err);
+	int (*hold_each)(struct store *store, struct span host,
+	                 int (*each)(void *context, const struct store_held *row), void *context, struct err *err);
+	int (*hold_take)(struct store *store, struct span host, struct span queue_id, struct store_lease *leases,
+	                 size_t count, time_t now, bool *taken_r, struct err *err);
+	int (*hold_drop)(struct store *store, struct span host, struct span queue_id, struct err *err);
+};
+
+/* lib/store_warmup.h */
+struct store_warmup_driver {
+	int (*find_ramp)(struct store *store, struct span stream, struct store_ramp *ramp_r, struct err *err);
+	int (*change_ramp)(struct store *store, struct span stream, const struct store_ramp *ramp,
+	                   const struct store_ramp_event *event, bool *changed_r, struct err *err);
+	int (*each_ramp_event)(struct store *store, struct span stream, int count,
+	                       int (*each)(void *context, const struct store_ramp_event *event), void *context,
+	                       struct err *err);
+	int (*add_traffic)(struct store *store, const struct store_traffic *traffic, size_t count, struct err *err);
+	int (*each_traffic)(struct store *store, struct span stream, time_t from, time_t end,
+	                    int (*each)(void *context, struct span provider, uint64_t sent), void *context,
+	                    struct err *err);
+	int (*find_domain)(struct store *store, struct span domain, int64_t day, bool *found_r,
+	                   struct store_domain *domain_r, struct err *err);
+	int (*set_domain)(struct store *store, struct span domain, struct span provider, int64_t day, time_t now,
+	                  time_t expires, struct err *err);
+};
+
+/* lib/store_bounce.h; times have been checked */
+struct store_bounce_driver {
+	int (*find_sent)(struct store *store, uint64_t campaign, uint64_t address_key, time_t from, time_t to,
+	                 struct store_sent *sent_r, bool *found_r, struct err *err);
+	int (*add)(struct store *store, const struct store_bounce *bounces, size_t count,
+	           enum store_bounce_result *results_r, bool *alone_r, struct err *err);
+	int (*trim)(struct store *store, const struct store_keep *keep, struct err *err);
+	int (*each)(struct store *store, const struct store_bounce_which *which,
+	            int (*each)(void *context, const struct store_bounce_row *row), void *context, struct err *err);
+	int (*mail)(struct store *store, int64_t id, struct buf *mail, struct err *err);
+	int (*rejudge)(struct store *store, int64_t id, const struct store_bounce *judged, struct err *err);
+	int (*each_error)(struct store *store, uint64_t campaign,
+	                  int (*each)(void *context, struct span category, uint64_t count), void *context,
+	                  struct err *err);
+	int (*each_feedback)(struct store *store, struct span stream, time_t from, time_t to,
+	                     int (*each)(void *context, const struct store_feedback *feedback), void *context,
+	                     struct err *err);
+};
+
 struct store_driver {
 	const char *name;
 	/* With `create` false the store must exist. */
@@ -77,6 +137,10 @@ struct store_driver {
 
 	const struct store_status_driver *status;
 	const struct store_event_driver *event;
+	const struct store_export_driver *export;
+	const struct store_warmup_driver *warmup;
+	const struct store_quota_driver *quota;
+	const struct store_bounce_driver *bounce;
 };
 
 extern const struct store_driver store_sqlite_driver;

@@ -169,7 +169,7 @@ static int erase(struct store_sqlite *store, uint64_t key, time_t now, bool *fou
 	if (is_known(store, key, found_r, err) != 0)
 		goto fail;
 	if (*found_r && (erase_events(store, key, err) != 0 || erase_sends(store, key, err) != 0 ||
-	                 erase_statuses(store, key, now, err) != 0))
+	                 bounces_erase(store, key, err) != 0 || erase_statuses(store, key, now, err) != 0))
 		goto fail;
 	if (store_commit(store, err) == 0)
 		return 0;

@@ -106,6 +106,131 @@ static const char *const migrations[] = {
         " unique_total INTEGER NOT NULL,"
         " unique_human INTEGER NOT NULL,"
         " PRIMARY KEY (campaign, id)) WITHOUT ROWID;",
+
+        /* 2 to 3: leased quota and held mail */
+
+        /* Provider '' is the stream's sum. */
+        "CREATE TABLE quota ("
+        " stream TEXT NOT NULL,"
+        " day TEXT NOT NULL,"
+        " provider TEXT NOT NULL,"
+        " leased INTEGER NOT NULL,"
+        " PRIMARY KEY (stream, day, provider)) WITHOUT ROWID;"
+
+        "CREATE TABLE held ("
+        " id INTEGER PRIMARY KEY AUTOINCREMENT," /* the order of release */
+        " host TEXT NOT NULL,"
+        " queue_id TEXT NOT NULL,"
+        " stream TEXT NOT NULL,"
+        " list TEXT NOT NULL,"
+        " provider TEXT NOT NULL,"
+        " address TEXT NOT NULL,"
+        " key INTEGER NOT NULL,"
+        " why TEXT NOT NULL,"
+        " time INTEGER NOT NULL,"
+        " released INTEGER," /* when units were taken for it */
+        " UNIQUE (host, queue_id, key));"
+        "CREATE INDEX held_waiting ON held (stream, provider) WHERE released IS NULL;",
+
+        /* 3 to 4: warm-up */
+
+        "CREATE TABLE ramp ("
+        " stream TEXT PRIMARY KEY,"
+        " version INTEGER NOT NULL,"
+        " day INTEGER NOT NULL," /* days since 1970-01-01, as all of these */
+        " last_used INTEGER NOT NULL,"
+        " step INTEGER NOT NULL,"
+        " amount INTEGER NOT NULL,"
+        " plan INTEGER NOT NULL," /* a hash of its text */
+        " verdict INTEGER NOT NULL,"
+        " reason TEXT NOT NULL,"
+        " stopped INTEGER NOT NULL,"
+        " resumed INTEGER NOT NULL,"
+        " breaker INTEGER NOT NULL," /* since when it is open, or 0 */
+        " breaker_reason TEXT NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE ramp_hold ("
+        " stream TEXT NOT NULL,"
+        " provider TEXT NOT NULL,"
+        " amount INTEGER NOT NULL,"
+        " reason TEXT NOT NULL,"
+        " PRIMARY KEY (stream, provider)) WITHOUT ROWID;"
+        "CREATE TABLE ramp_event ("
+        " id INTEGER PRIMARY KEY,"
+        " stream TEXT NOT NULL,"
+        " time INTEGER NOT NULL,"
+        " kind TEXT NOT NULL,"
+        " reason TEXT NOT NULL,"
+        " who TEXT NOT NULL);"
+        "CREATE INDEX ramp_event_stream ON ramp_event (stream, id);"
+        "CREATE TABLE traffic ("
+        " stream TEXT NOT NULL,"
+        " hour INTEGER NOT NULL," /* its first second */
+        " provider TEXT NOT NULL,"
+        " sent INTEGER NOT NULL,"
+        " PRIMARY KEY (stream, hour, provider)) WITHOUT ROWID;"
+        "CREATE TABLE mx_domain ("
+        " domain TEXT PRIMARY KEY,"
+        " provider TEXT NOT NULL," /* from the day `since` on */
+        " before TEXT NOT NULL,"   /* until then */
+        " since INTEGER NOT NULL,"
+        " expires INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE INDEX mx_domain_expires ON mx_domain (expires);",
+        /* What came back.  A return path names campaign, address and the time it was
+	 * made (sent); failure says that the record is counted as one. */
+        "CREATE TABLE bounce ("
+        " id INTEGER PRIMARY KEY,"
+        " report INTEGER NOT NULL UNIQUE,"
+        " time INTEGER NOT NULL,"
+        " campaign INTEGER NOT NULL,"
+        " address_key INTEGER NOT NULL,"
+        " sent INTEGER NOT NULL,"
+        " list TEXT NOT NULL,"
+        " stream TEXT NOT NULL,"
+        " domain TEXT NOT NULL,"
+        " mailbox TEXT NOT NULL,"
+        " fault TEXT NOT NULL,"
+        " category TEXT NOT NULL,"
+        " recipient TEXT NOT NULL,"
+        " status TEXT NOT NULL,"
+        " reply INTEGER NOT NULL,"
+        " phase TEXT NOT NULL,"
+        " diagnostic TEXT NOT NULL,"
+        " remote TEXT NOT NULL,"
+        " family TEXT NOT NULL,"
+        " rule TEXT NOT NULL,"
+        " sender TEXT NOT NULL,"
+        " subject TEXT NOT NULL,"
+        " failure INTEGER NOT NULL,"
+        " feedback INTEGER NOT NULL);"
+        "CREATE INDEX bounce_address ON bounce (address_key) WHERE address_key <> 0;"
+        "CREATE INDEX bounce_campaign ON bounce (campaign) WHERE campaign <> 0;"
+        "CREATE INDEX bounce_faulty ON bounce (id) WHERE fault <> '';"
+        "CREATE TABLE bounce_mail ("
+        " id INTEGER PRIMARY KEY REFERENCES bounce (id) ON DELETE CASCADE,"
+        " size INTEGER NOT NULL,"
+        " mail BLOB NOT NULL);"
+        "CREATE INDEX bounce_mail_size ON bounce_mail (id, size);"
+
+        /* Temporary failures of an address by local day, one a send (N9). */
+        "CREATE TABLE soft ("
+        " address_key INTEGER NOT NULL,"
+        " campaign INTEGER NOT NULL,"
+        " sent INTEGER NOT NULL,"
+        " day INTEGER NOT NULL,"
+        " is_full INTEGER NOT NULL,"
+        " PRIMARY KEY (address_key, campaign, sent)) WITHOUT ROWID;"
+
+        /* For gates and breaker. */
+        "CREATE TABLE feedback ("
+        " stream TEXT NOT NULL,"
+        " hour INTEGER NOT NULL," /* its first second */
+        " domain TEXT NOT NULL,"
+        " hard INTEGER NOT NULL,"
+        " soft INTEGER NOT NULL,"
+        " refused INTEGER NOT NULL,"
+        " complaint INTEGER NOT NULL,"
+        " PRIMARY KEY (stream, hour, domain)) WITHOUT ROWID;"
+        "CREATE INDEX feedback_hour ON feedback (hour);",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

@@ -115,7 +115,7 @@ static bool sqlite_is_current(const struct store *base) {
 }
 
 /* Another process may have dropped tables, or migrated the schema. */
-static int look_at_schema(struct store_sqlite *store, struct err *err) {
+int store_look_at_schema(struct store_sqlite *store, struct err *err) {
 	struct sqlite3_stmt *statement = sql_get(store, cookie_text, err);
 	long long cookie, version;
 	bool found;
@@ -143,7 +143,7 @@ enum store_result store_begin(struct store_sqlite *store, long wait_ms, struct e
 	sqlite3_busy_timeout(store->db, (int)wait_ms);
 	if (sql_run(store, begin, err) != 0)
 		return sql_is_busy(store) ? STORE_BUSY : STORE_FAILED;
-	if (look_at_schema(store, err) == 0)
+	if (store_look_at_schema(store, err) == 0)
 		return STORE_DONE;
 	store_rollback(store);
 	return STORE_FAILED;
@@ -152,7 +152,7 @@ enum store_result store_begin(struct store_sqlite *store, long wait_ms, struct e
 int store_begin_reading(struct store_sqlite *store, struct err *err) {
 	if (sql_exec(store, "BEGIN", err) != 0)
 		return -1;
-	if (look_at_schema(store, err) == 0)
+	if (store_look_at_schema(store, err) == 0)
 		return 0;
 	store_rollback(store);
 	return -1;
@@ -182,6 +182,10 @@ const struct store_driver store_sqlite_driver = {
         .each_send = sqlite_each_send,
         .rollup = sqlite_rollup,
         .expire = sqlite_expire,
+        .warmup = &sqlite_warmup,
+        .quota = &sqlite_quota,
         .status = &sqlite_status,
         .event = &sqlite_event,
+        .export = &sqlite_export,
+        .bounce = &sqlite_bounce,
 };

@@ -109,6 +109,8 @@ enum store_result store_begin(struct store_sqlite *store, long wait_ms, struct e
 int store_begin_reading(struct store_sqlite *store, struct err *err);
 int store_commit(struct store_sqlite *store, struct err *err);
 void store_rollback(struct store_sqlite *store);
+/* store_begin() does it: forgets what other processes changed of the schema. */
+int store_look_at_schema(struct store_sqlite *store, struct err *err);
 
 /* store_month.c */
 
@@ -155,16 +157,59 @@ int campaign_ensure(struct store_sqlite *store, uint64_t campaign, struct span l
 
 /* store_change.c; inside a transaction that writes */
 
+/* `changed` is counted up where it was news. */
+int status_change(struct store_sqlite *store, const struct store_change *change, size_t *changed, struct err *err);
+/* Sets the mark of N9 where it isn't: then `marked_r` is true. */
+int status_mark(struct store_sqlite *store, uint64_t address_key, time_t when, bool *marked_r, struct err *err);
+
 int change_record(struct store_sqlite *store, const struct store_change *change, struct err *err);
 
 /* store_apply.c; inside a transaction that writes */
 
 int events_add(struct store_sqlite *store, const struct store_event *events, size_t count, struct err *err);
 
+/* store_quota_sqlite.c */
+
+/* What of the limit is not leased; inside a transaction, as the next. */
+int quota_left(struct store_sqlite *store, const struct store_counter *counter, int64_t limit, int64_t *left_r,
+               struct err *err);
+int quota_add(struct store_sqlite *store, const struct store_counter *counter, int64_t units, struct err *err);
+
+/* store_hold.c */
+
+int sqlite_hold_add(struct store *store, const struct store_held *rows, size_t count, struct err *err);
+int sqlite_hold_each(struct store *store, struct span host, int (*each)(void *context, const struct store_held *row),
+                     void *context, struct err *err);
+int sqlite_hold_take(struct store *store, struct span host, struct span queue_id, struct store_lease *leases,
+                     size_t count, time_t now, bool *taken_r, struct err *err);
+int sqlite_hold_drop(struct store *store, struct span host, struct span queue_id, struct err *err);
+
+/* store_traffic.c */
+
+/* Forgets what is old; inside a transaction that writes. */
+int traffic_forget(struct store_sqlite *store, struct span stream, time_t now, struct err *err);
+int sqlite_add_traffic(struct store *store, const struct store_traffic *traffic, size_t count, struct err *err);
+int sqlite_each_traffic(struct store *store, struct span stream, time_t from, time_t end,
+                        int (*each)(void *context, struct span provider, uint64_t sent), void *context,
+                        struct err *err);
+int sqlite_find_domain(struct store *store, struct span domain, int64_t day, bool *found_r,
+                       struct store_domain *domain_r, struct err *err);
+int sqlite_set_domain(struct store *store, struct span domain, struct span provider, int64_t day, time_t now,
+                      time_t expires, struct err *err);
+/* store_bounce_trim.c */
+
+/* What is on record of an address; inside a transaction that writes. */
+int bounces_erase(struct store_sqlite *store, uint64_t address_key, struct err *err);
+
 /* The driver's functions */
 
+extern const struct store_warmup_driver sqlite_warmup; /* store_ramp.c */
+
+extern const struct store_quota_driver sqlite_quota;
 extern const struct store_status_driver sqlite_status; /* store_standing.c */
+extern const struct store_export_driver sqlite_export; /* store_export.c */
 extern const struct store_event_driver sqlite_event;   /* store_event_report.c */
+extern const struct store_bounce_driver sqlite_bounce; /* store_bounce_read.c */
 
 enum store_result sqlite_add_sends(struct store *store, const struct store_send *sends, size_t count, long wait_ms,
                                    struct err *err);

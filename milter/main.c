@@ -78,18 +78,21 @@ static void reload(struct milter *milter, const struct daemon *daemon) {
 }
 
 static void log_totals(struct milter *m) {
-	char n[8][24];
+	char fates[COUNTERS_FATES][24], stages[COUNTERS_STAGES][24], all[24];
 	struct timespec t;
+	int i;
 
+	for (i = 0; i < COUNTERS_FATES; i++)
+		log_number(fates[i], (long long)m->totals.fates[i]);
+	for (i = 0; i < COUNTERS_STAGES; i++)
+		log_number(stages[i], (long long)m->totals.stages[i] / 1000);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	log_line(CONF_LOG_INFO, "totals", "treated", log_number(n[0], (long long)m->totals.treated), "passed",
-	         log_number(n[1], (long long)m->totals.passed), "tempfailed",
-	         log_number(n[2], (long long)m->totals.tempfailed), "rewrite_us",
-	         log_number(n[3], (long long)m->totals.rewrite / 1000), "sign_us",
-	         log_number(n[4], (long long)m->totals.sign / 1000), "verify_us",
-	         log_number(n[5], (long long)m->totals.verify / 1000), "store_us",
-	         log_number(n[6], (long long)m->totals.store / 1000), "processor_us",
-	         log_number(n[7], (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000), NULL);
+	log_line(CONF_LOG_INFO, "totals", "treated", fates[COUNTERS_TREATED], "passed", fates[COUNTERS_PASSED],
+	         "untreated", fates[COUNTERS_UNTREATED], "tempfailed", fates[COUNTERS_TEMPFAILED], "refused",
+	         fates[COUNTERS_REFUSED], "discarded", fates[COUNTERS_DISCARDED], "rewrite_us",
+	         stages[COUNTERS_REWRITE], "sign_us", stages[COUNTERS_SIGN], "verify_us", stages[COUNTERS_VERIFY],
+	         "standing_us", stages[COUNTERS_STANDING], "store_us", stages[COUNTERS_STORE], "processor_us",
+	         log_number(all, (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000), NULL);
 }
 
 /* Waits for signals; looks at the DNS in between. */
@@ -147,6 +150,16 @@ static int become_user(const struct conf *conf, struct err *err) {
 	return 0;
 }
 
+/* A milter that can't count does its work all the same. */
+static void open_counters(struct milter *milter, const struct conf *conf) {
+	struct err err;
+	struct metrics *metrics = metrics_open(conf->data_dir, "milter", &err);
+
+	if (metrics == NULL)
+		log_line(CONF_LOG_WARNING, "no_metrics", "reason", err.text, NULL);
+	counters_open(&milter->counters, metrics);
+}
+
 static int fail(const struct err *err, int status) {
 	fprintf(stderr, "todoku-milter: %s\n", err->text);
 	return status;
@@ -174,8 +187,10 @@ int main(int argc, char **argv) {
 	signals = daemon_signals();
 	milter.worlds = snapshot_box_new(destroy_world);
 	milter.writer = store_writer_start(&world->conf->store, &err);
-	if (milter.writer == NULL)
+	milter.pool = milter.writer == NULL ? NULL : store_pool_new(&world->conf->store, &err);
+	if (milter.pool == NULL)
 		return fail(&err, EX_UNAVAILABLE);
+	open_counters(&milter, world->conf);
 	world_check_dns(world);
 	if (signals < 0 || milter.worlds == NULL || snapshot_set(milter.worlds, world) != 0)
 		return EX_OSERR;

@@ -1,5 +1,6 @@
 #include "milter/message.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +113,20 @@ void message_add_recipient(struct message *m, struct span argument, char **argum
 	*recipient = (struct recipient){.raw = message_keep(m, argument), .mute = silences_failures(arguments)};
 	recipient->valid = addr_parse(argument, &recipient->addr) == 0;
 	m->recipient_count++;
+}
+
+struct span message_recipient_text(const struct recipient *recipient) {
+	return recipient->valid ? addr_span(&recipient->addr) : span_trim(recipient->raw);
+}
+
+void message_refuse(struct message *m, size_t index) {
+	struct recipient refused = m->recipients[index];
+
+	assert(index < m->recipient_count);
+	m->recipient_count--;
+	memmove(m->recipients + index, m->recipients + index + 1, (m->recipient_count - index) * sizeof refused);
+	m->recipients[m->recipient_count] = refused;
+	m->refused_count++;
 }
 
 static struct field *add_field(struct message *m, struct span name, struct span value, enum field_fate fate) {

@@ -48,9 +48,10 @@ struct piece {
 };
 
 struct message {
-	struct span sender; /* envelope sender without brackets; empty for <> */
-	struct recipient *recipients;
+	struct span sender;           /* envelope sender without brackets; empty for <> */
+	struct recipient *recipients; /* behind the ones that get it: those refused */
 	size_t recipient_count;
+	size_t refused_count;
 	size_t recipient_room;
 
 	struct field *fields; /* top to bottom */
@@ -92,6 +93,11 @@ void message_begin_body(struct message *m);
 int message_add_body(struct message *m, struct span bytes);
 /* Makes the body end in CRLF (unless it is empty), as Postfix sends it. */
 void message_end_body(struct message *m);
+
+/* What a recipient is known by: canonical where it is an address, else as it is. */
+struct span message_recipient_text(const struct recipient *recipient);
+/* Puts a recipient behind those that get the message. */
+void message_refuse(struct message *m, size_t index);
 
 /* The first field of that name that is not dropped, from `start` on; NULL.  To
  * go on: message_find(m, name, found - m->fields + 1). */

@@ -3,14 +3,13 @@
 #include <string.h>
 
 #include "lib/cursor.h"
+#include "lib/list_match.h"
 
 #define ORIGIN_MAX 1024
 #define CAMPAIGN_NAME_MAX 255
 
 struct origin origin_of(const struct conf *conf, struct span client, struct span login) {
-	bool trusted = client.len == 0 || login.len > 0 || conf_network_has(&conf->trusted, client);
-
-	return (struct origin){.trusted = trusted, .client = client, .login = login};
+	return (struct origin){.trusted = list_trusts(conf, client, login), .client = client, .login = login};
 }
 
 /* Layout, in base64url: key id (1), time (4), trusted (1), length of the client
@@ -87,47 +86,11 @@ int origin_read(const struct keyring *ring, struct message *m, struct origin *or
 	return -1;
 }
 
-static bool any_matches(const struct strings *patterns, const struct addr *addr) {
-	size_t i;
-
-	for (i = 0; i < patterns->len; i++)
-		if (addr_matches(addr, span_of(patterns->at[i])))
-			return true;
-	return false;
-}
-
-static bool has_exactly(const struct strings *list, struct span s) {
-	size_t i;
-
-	for (i = 0; i < list->len; i++)
-		if (span_equal(span_of(list->at[i]), s))
-			return true;
-	return false;
-}
-
-enum step { BY_LOGIN, BY_SENDER, BY_FROM, BY_CLIENT, STEPS };
-
-static bool step_matches(enum step step, const struct conf_list *list, const struct origin *origin,
-                         const struct addr *sender, const struct addr *from) {
-	switch (step) {
-	case BY_LOGIN:
-		return origin->login.len > 0 && has_exactly(&list->sasl_login, origin->login);
-	case BY_SENDER:
-		return sender != NULL && any_matches(&list->sender, sender);
-	case BY_FROM:
-		return from != NULL && any_matches(&list->from, from);
-	default:
-		return origin->client.len > 0 && conf_network_has(&list->client, origin->client);
-	}
-}
-
 enum routing routing_list(const struct conf *conf, const struct origin *origin, struct message *m,
                           const struct addr *from, const struct conf_list **list_r) {
+	struct list_traits traits = {.login = origin->login, .from = from, .client = origin->client};
 	struct span named = message_value(m, ROUTING_LIST_HEADER);
-	const struct addr *sender = NULL;
-	struct addr parsed;
-	enum step step;
-	size_t i;
+	struct addr sender;
 
 	if (!origin->trusted)
 		return ROUTING_NONE;
@@ -137,15 +100,10 @@ enum routing routing_list(const struct conf *conf, const struct origin *origin, 
 		*list_r = conf_find_list(conf, named);
 		return *list_r == NULL ? ROUTING_UNKNOWN : ROUTING_LIST;
 	}
-	if (addr_parse(m->sender, &parsed) == 0)
-		sender = &parsed;
-	for (step = 0; step < STEPS; step++)
-		for (i = 0; i < conf->list_count; i++)
-			if (step_matches(step, &conf->lists[i], origin, sender, from)) {
-				*list_r = &conf->lists[i];
-				return ROUTING_LIST;
-			}
-	return ROUTING_NONE;
+	if (addr_parse(m->sender, &sender) == 0)
+		traits.sender = &sender;
+	*list_r = list_match(conf, &traits);
+	return *list_r == NULL ? ROUTING_NONE : ROUTING_LIST;
 }
 
 /* By the first of the configured headers that is there; its value cut to a

@@ -8,6 +8,7 @@
 
 #include "lib/log.h"
 #include "milter/headers.h"
+#include "milter/standing.h"
 #include "milter/treat.h"
 
 #define BODY_CHUNK 65535 /* MILTER_CHUNK_SIZE: what one packet holds */
@@ -41,10 +42,23 @@ static const char *macro(SMFICTX *ctx, const char *name) {
 	return value == NULL ? "" : value;
 }
 
+static void count_fate(enum counters_fate fate) {
+	atomic_fetch_add(&the_milter->totals.fates[fate], 1);
+	metric_add(the_milter->counters.messages[fate], 1);
+}
+
+/* In nanoseconds; `elapsed` may be processor time too. */
+static void count_stage(enum counters_stage stage, uint64_t processor, uint64_t elapsed) {
+	atomic_fetch_add(&the_milter->totals.stages[stage], processor);
+	metric_observe(the_milter->counters.stages[stage], elapsed);
+}
+
 static void end_message(struct session *s) {
 	if (s->open)
 		message_free(&s->message);
-	atomic_fetch_sub(&the_milter->memory, s->charged);
+	if (s->charged > 0)
+		metric_set(the_milter->counters.memory,
+		           (double)(atomic_fetch_sub(&the_milter->memory, s->charged) - s->charged));
 	s->charged = 0;
 	s->open = false;
 	snapshot_put(&s->snapshot);
@@ -169,7 +183,7 @@ static sfsistat on_header_end(SMFICTX *ctx) {
 	if (!s->wanted)
 		log_line(CONF_LOG_DEBUG, "passed", "queue_id", s->queue_id, "reason", s->plan.reason, NULL);
 	if (!s->wanted && !has_control(&s->message)) {
-		atomic_fetch_add(&the_milter->totals.passed, 1);
+		count_fate(COUNTERS_PASSED);
 		end_message(s);
 		return SMFIS_ACCEPT;
 	}
@@ -252,12 +266,15 @@ static int apply_body(SMFICTX *ctx, const struct message *m) {
 	return used == 0 || smfi_replacebody(ctx, chunk, (int)used) == MI_SUCCESS ? 0 : -1;
 }
 
-/* The return path, and that failures are reported to it whatever the client's
+/* Those refused don't get it.  The return path, and that failures are reported to it whatever the client's
  * NOTIFY said: they are what the status of an address lives on. */
 static int apply_envelope(SMFICTX *ctx, struct message *m, struct span sender) {
 	static char notify[] = "NOTIFY=FAILURE";
 	size_t i;
 
+	for (i = 0; i < m->refused_count; i++)
+		if (smfi_delrcpt(ctx, c_string(m->recipients[m->recipient_count + i].raw)) != MI_SUCCESS)
+			return -1;
 	if (sender.len == 0)
 		return 0;
 	if (smfi_chgfrom(ctx, c_string(sender), NULL) != MI_SUCCESS)
@@ -304,9 +321,9 @@ static void log_treated(const struct session *s, const struct treated *t, const 
 }
 
 /* Nothing but the end of the control fields. */
-static sfsistat let_pass(SMFICTX *ctx, struct session *s) {
+static sfsistat let_pass(SMFICTX *ctx, struct session *s, enum counters_fate fate) {
 	headers_drop_control(&s->message);
-	atomic_fetch_add(&the_milter->totals.passed, 1);
+	count_fate(fate);
 	if (apply_fields(ctx, &s->message, true) != 0)
 		return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "out of memory");
 	return SMFIS_ACCEPT;
@@ -317,44 +334,108 @@ static sfsistat give_up(SMFICTX *ctx, struct session *s, const char *reason) {
 
 	log_line(CONF_LOG_ERROR, lenient ? "untreated" : "tempfail", "queue_id", s->queue_id, "reason", reason, NULL);
 	if (lenient)
-		return let_pass(ctx, s);
-	atomic_fetch_add(&the_milter->totals.tempfailed, 1);
+		return let_pass(ctx, s, COUNTERS_UNTREATED);
+	count_fate(COUNTERS_TEMPFAILED);
 	return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", reason);
 }
 
 /* Committed first, told second: what Postfix sends is always on record. */
 static int commit(const struct treated *t, struct err *err) {
-	uint64_t started = processor_time();
+	uint64_t processor = processor_time(), started = metrics_now();
 	int status = t->send_count == 0 ? 0 : store_writer_add(the_milter->writer, t->sends, t->send_count, err);
 
-	atomic_fetch_add(&the_milter->totals.store, processor_time() - started);
+	if (t->send_count > 0)
+		count_stage(COUNTERS_STORE, processor_time() - processor, metrics_now() - started);
 	return status;
+}
+
+struct refusal {
+	const struct session *s;
+	char text[STANDING_TEXT_SIZE]; /* of the first in the envelope, which is called last */
+};
+
+static void refuse(void *context, const struct recipient *recipient, const struct store_standing *standing) {
+	struct refusal *refusal = context;
+	const struct session *s = refusal->s;
+	const struct conf_list *list = s->plan.list;
+	char address[LOG_ADDRESS_SIZE], since[STAMP_SIZE];
+	struct span text = message_recipient_text(recipient);
+
+	stamp_format(standing->since, since);
+	standing_text(world_of(s)->zone, list, recipient, standing, refusal->text);
+	log_line(CONF_LOG_INFO, list->shadow ? "would_refuse" : "refused", "queue_id", s->queue_id, "list", list->name,
+	         "rcpt", log_address(address, text, token_address_key(world_of(s)->ring, text)), "status",
+	         store_status_name(standing->status), "of", standing->of_address ? "address" : "list", "reason",
+	         standing->reason, "since", since, NULL);
+}
+
+/* Takes away who may not have mail of the list.  0; -1 when the store can't say. */
+static int refuse_some(struct session *s, struct refusal *refusal, struct err *err) {
+	uint64_t processor = processor_time(), started = metrics_now();
+	size_t count = s->message.recipient_count;
+	int status;
+
+	*refusal = (struct refusal){.s = s};
+	if (s->plan.list == NULL || s->plan.verdict != TREAT_CHANGED)
+		return 0;
+	status = standing_check(the_milter->pool, world_of(s), s->plan.list, &s->message, refuse, refusal, err);
+	if (s->plan.list->shadow) {
+		/* Only told, not done. */
+		s->message.recipient_count = count;
+		s->message.refused_count = 0;
+		status = 0;
+	}
+	metric_add(the_milter->counters.refused, s->message.refused_count);
+	count_stage(COUNTERS_STANDING, processor_time() - processor, metrics_now() - started);
+	return status;
+}
+
+static sfsistat refuse_all(SMFICTX *ctx, const struct session *s, const struct refusal *refusal) {
+	if (world_of(s)->conf->suppressed == CONF_SUPPRESSED_DISCARD) {
+		count_fate(COUNTERS_DISCARDED);
+		log_line(CONF_LOG_INFO, "discarded", "queue_id", s->queue_id, "list", s->plan.list->name, NULL);
+		return SMFIS_DISCARD;
+	}
+	count_fate(COUNTERS_REFUSED);
+	return answer(ctx, SMFIS_REJECT, "550", "5.7.1", refusal->text);
+}
+
+static void count_treated(const struct session *s, const struct treated *treated) {
+	count_stage(COUNTERS_REWRITE, treated->cost.rewrite, treated->cost.rewrite);
+	count_stage(COUNTERS_SIGN, treated->cost.sign, treated->cost.sign);
+	if (treated->cost.verify > 0)
+		count_stage(COUNTERS_VERIFY, treated->cost.verify, treated->cost.verify);
+	if (treated->send_count > 0)
+		metric_add(the_milter->counters.sent, s->message.recipient_count);
 }
 
 static sfsistat finish(SMFICTX *ctx, struct session *s) {
 	struct treated treated;
+	struct refusal refusal;
 	struct err err = {"out of memory"};
 	sfsistat result;
 
+	if (refuse_some(s, &refusal, &err) != 0)
+		return give_up(ctx, s, err.text);
+	if (s->message.recipient_count == 0)
+		return refuse_all(ctx, s, &refusal);
 	message_end_body(&s->message);
 	treat_message(world_of(s), &s->plan, &s->message, span_of(s->queue_id), time(NULL), &treated);
-	atomic_fetch_add(&the_milter->totals.rewrite, treated.cost.rewrite);
-	atomic_fetch_add(&the_milter->totals.sign, treated.cost.sign);
-	atomic_fetch_add(&the_milter->totals.verify, treated.cost.verify);
 	if (treated.verdict == TREAT_TEMPFAIL && treated.shadow) {
 		log_line(CONF_LOG_WARNING, "would_tempfail", "queue_id", s->queue_id, "reason", treated.reason, NULL);
-		result = let_pass(ctx, s);
+		result = let_pass(ctx, s, COUNTERS_PASSED);
 	} else if (treated.verdict == TREAT_TEMPFAIL) {
 		result = give_up(ctx, s, treated.reason);
 	} else if (treated.shadow) {
 		log_treated(s, &treated, "would_treat");
-		result = let_pass(ctx, s);
+		result = let_pass(ctx, s, COUNTERS_PASSED);
 	} else if (commit(&treated, &err) != 0) {
 		result = give_up(ctx, s, err.text);
 	} else if (apply(ctx, &s->message, &treated) != 0) {
 		result = answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "could not tell the changes");
 	} else {
-		atomic_fetch_add(&the_milter->totals.treated, 1);
+		count_fate(COUNTERS_TREATED);
+		count_treated(s, &treated);
 		log_treated(s, &treated, "treated");
 		result = SMFIS_ACCEPT;
 	}
@@ -385,18 +466,21 @@ static sfsistat end_of(SMFICTX *ctx, struct session *s) {
 		snprintf(s->queue_id, sizeof s->queue_id, "%s", macro(ctx, "i"));
 	if (s->front)
 		return hand_over(ctx, s);
-	return s->wanted ? finish(ctx, s) : let_pass(ctx, s);
+	return s->wanted ? finish(ctx, s) : let_pass(ctx, s, COUNTERS_PASSED);
 }
 
 static sfsistat on_end(SMFICTX *ctx) {
 	struct session *s = smfi_getpriv(ctx);
+	uint64_t started;
 	sfsistat result;
 
 	if (s == NULL || !s->open)
 		return answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "out of memory");
 	/* Counted before the look at `stopping`, so that who waits for none sees it. */
 	atomic_fetch_add(&the_milter->busy, 1);
+	started = metrics_now();
 	result = end_of(ctx, s);
+	metric_observe(the_milter->counters.end, metrics_now() - started);
 	end_message(s);
 	atomic_fetch_sub(&the_milter->busy, 1);
 	return result;

@@ -15,18 +15,22 @@
 
 #include "lib/snapshot.h"
 #include "lib/store.h"
+#include "lib/store_pool.h"
+#include "milter/counters.h"
 
 /* What all sessions share; lives as long as the process. */
 struct milter {
 	struct snapshot_box *worlds; /* of struct world */
 	struct store_writer *writer;
+	struct store_pool *pool; /* asked who may have mail */
+	struct counters counters;
 	_Atomic size_t memory; /* octets charged by the messages at hand */
 	_Atomic int busy;      /* sessions inside end-of-message */
 	_Atomic bool stopping; /* no further message is taken to its end */
 	/* Since the start: messages by fate, and processor time in nanoseconds. */
 	struct {
-		_Atomic uint64_t treated, passed, tempfailed;
-		_Atomic uint64_t rewrite, sign, verify, store;
+		_Atomic uint64_t fates[COUNTERS_FATES];
+		_Atomic uint64_t stages[COUNTERS_STAGES];
 	} totals;
 };
 

@@ -115,15 +115,11 @@ void treat_plan(const struct world *world, const struct origin *origin, struct m
 	plan_signers(world, m, plan_r);
 }
 
-static struct span recipient_key_text(const struct recipient *recipient) {
-	return recipient->valid ? addr_span(&recipient->addr) : span_trim(recipient->raw);
-}
-
 static bool is_shared(const struct message *m) {
 	size_t i;
 
 	for (i = 1; i < m->recipient_count; i++)
-		if (!span_equal(recipient_key_text(&m->recipients[i]), recipient_key_text(&m->recipients[0])))
+		if (!span_equal(message_recipient_text(&m->recipients[i]), message_recipient_text(&m->recipients[0])))
 			return true;
 	return false;
 }
@@ -138,7 +134,7 @@ static struct token base_token(const struct treat *t) {
 	};
 
 	if (!token.shared)
-		token.address_key = token_address_key(t->world->ring, recipient_key_text(&t->m->recipients[0]));
+		token.address_key = token_address_key(t->world->ring, message_recipient_text(&t->m->recipients[0]));
 	return token;
 }
 
@@ -312,7 +308,7 @@ static int record_sends(struct treat *t, struct span queue_id) {
 	if (out->sends == NULL)
 		return fail(t, "out of memory");
 	for (i = 0; i < t->m->recipient_count; i++) {
-		send.address = recipient_key_text(&t->m->recipients[i]);
+		send.address = message_recipient_text(&t->m->recipients[i]);
 		send.address_key = token_address_key(t->world->ring, send.address);
 		out->sends[out->send_count++] = send;
 	}

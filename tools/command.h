@@ -38,6 +38,19 @@ int dkim_keygen(struct command *command);
 int dkim_record(struct command *command);
 int link_show(struct command *command);
 int send_show(struct command *command);
+int event_show(struct command *command);
+int report_kpi(struct command *command);
+int report_links(struct command *command);
+int address_show(struct command *command);
+int address_status(struct command *command);
+int address_block(struct command *command);
+int address_unblock(struct command *command);
+int address_reset(struct command *command);
+int address_erase(struct command *command);
+int address_add(struct command *command);
+int address_import(struct command *command);
+int address_export(struct command *command);
+int consent_show(struct command *command);
 
 /* "todoku: ..." and a newline on standard error; returns the status. */
 int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -51,5 +64,7 @@ struct keyring *command_ring(const struct conf *conf);
 /* Takes `--name VALUE` (or `--name=VALUE`) out of the arguments: the value, or
  * the preset where it isn't given. */
 const char *command_option(struct command *command, const char *name, const char *preset);
+/* Takes `--name` out of the arguments: was it there? */
+bool command_flag(struct command *command, const char *name);
 
 #endif

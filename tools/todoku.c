@@ -19,6 +19,25 @@ static const struct verb verbs[] = {
         {"dkim record", "FILE", "prints the TXT value that belongs to a DKIM key", dkim_record},
         {"link show", "URL|TOKEN|ADDRESS...", "says what a token of ours says", link_show},
         {"send show", "CAMPAIGN", "lists what was sent for a campaign (id or name)", send_show},
+        {"event show", "ADDRESS|CAMPAIGN [--limit N] [--csv]",
+         "lists clicks, opens and the like of a reader or a campaign", event_show},
+        {"report kpi", "CAMPAIGN [--csv]", "figures and rates of a campaign, beside what is good", report_kpi},
+        {"report links", "CAMPAIGN [--csv]", "clicks of a campaign's links", report_links},
+        {"address status", "ADDRESS [--list NAME]", "may the address have mail (of the list)?", address_status},
+        {"address show", "ADDRESS", "all that is on record of an address: standing, changes", address_show},
+        {"address block", "ADDRESS --why TEXT [--list NAME]", "no more mail (of the list) to the address",
+         address_block},
+        {"address unblock", "ADDRESS --why TEXT [--list NAME]", "takes a block away; who unsubscribed stays so",
+         address_unblock},
+        {"address reset", "ADDRESS --why TEXT [--list NAME]", "makes the address active again, on all lists or on one",
+         address_reset},
+        {"address add", "ADDRESS --list NAME --why TEXT [--proof TEXT]", "puts an address on a list, with its consent",
+         address_add},
+        {"address erase", "ADDRESS", "forgets an address but for its key and what it refused", address_erase},
+        {"address import", "FILE [--list NAME] [--encoding auto|utf-8|cp932] [--dry-run]",
+         "takes in addresses and their states from a CSV file", address_import},
+        {"address export", "[--list NAME] [--csv]", "all addresses and their standing", address_export},
+        {"consent show", "ADDRESS [--csv]", "the proof of consent and refusal of an address", consent_show},
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
@@ -87,6 +106,19 @@ const char *command_option(struct command *command, const char *name, const char
 		return value;
 	}
 	return preset;
+}
+
+bool command_flag(struct command *command, const char *name) {
+	int i;
+
+	for (i = 0; i < command->argc; i++) {
+		if (strcmp(command->argv[i], name) != 0)
+			continue;
+		command->argc--;
+		memmove(command->argv + i, command->argv + i + 1, (size_t)(command->argc - i) * sizeof *command->argv);
+		return true;
+	}
+	return false;
 }
 
 /* Takes the options of the whole out; what is left is noun, verb, arguments. */

@@ -356,13 +356,107 @@ static void test_far_times(void **state) {
 	zone_free(&zone);
 }
 
+/* Every day from 1970 to 2100 begins when its first second is shown; only one that the zone
+ * left out begins with the next. */
+static void test_day_starts(void **state) {
+	static const struct {
+		const char *name;
+		int left_out; /* days */
+	} zones[] = {{"Asia/Tokyo", 0},
+	             {"America/New_York", 0},
+	             {"America/Sao_Paulo", 0},
+	             {"America/Havana", 0},
+	             {"Pacific/Apia", 1},
+	             {"Australia/Lord_Howe", 0},
+	             {"Africa/Cairo", 0},
+	             {"America/Toronto", 0},
+	             {"Asia/Kathmandu", 0},
+	             {"Africa/Monrovia", 0},
+	             {"UTC", 0},
+	             {"Pacific/Kwajalein", 1}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof zones / sizeof zones[0]; i++) {
+		struct zone *zone = zone_load(zones[i].name, NULL);
+		int left_out = 0;
+		int64_t day;
+
+		assert_non_null(zone);
+		for (day = 1; day < 47847; day++) {
+			time_t start = zone_day_start(zone, day);
+			char got[DAY_SIZE], want[DAY_SIZE];
+
+			if (zone_day_number(zone, start) < day || zone_day_number(zone, start - 1) >= day)
+				fail_msg("%s, day %lld: %lld is not its start", zones[i].name, (long long)day,
+				         (long long)start);
+			left_out += zone_day_number(zone, start) != day;
+			zone_day(zone, start, got);
+			day_format(zone_day_number(zone, start), want);
+			assert_string_equal(got, want);
+		}
+		if (left_out != zones[i].left_out)
+			fail_msg("%s: want %d days left out, got %d", zones[i].name, zones[i].left_out, left_out);
+		zone_free(&zone);
+	}
+}
+
+static void test_day_lengths(void **state) {
+	static const struct {
+		const char *zone, *day;
+		long hours;
+	} cases[] = {
+	        {"America/New_York", "2026-03-08", 23},  {"America/New_York", "2026-11-01", 25},
+	        {"America/New_York", "2028-02-29", 24},  {"Asia/Tokyo", "2026-03-08", 24},
+	        {"Asia/Tokyo", "2028-02-29", 24},        {"America/Sao_Paulo", "2018-11-04", 23},
+	        {"America/Sao_Paulo", "2018-02-17", 25}, {"Pacific/Apia", "2011-12-30", 0},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct zone *zone = zone_load(cases[i].zone, NULL);
+		int64_t day;
+
+		assert_non_null(zone);
+		assert_int_equal(day_parse(cases[i].day, &day), 0);
+		if (zone_day_start(zone, day + 1) - zone_day_start(zone, day) != cases[i].hours * 3600)
+			fail_msg("%s %s: want %ld hours, got %ld s", cases[i].zone, cases[i].day, cases[i].hours,
+			         (long)(zone_day_start(zone, day + 1) - zone_day_start(zone, day)));
+		zone_free(&zone);
+	}
+}
+
+static void test_day_texts(void **state) {
+	static const char *const refused[] = {"",           "2026-12-1",  "2026-02-29",  "2026-13-01",
+	                                      "2026-12-32", "2026/12/01", "2026-12-01 ", "x026-12-01"};
+	char text[DAY_SIZE];
+	int64_t day;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof refused / sizeof refused[0]; i++)
+		if (day_parse(refused[i], &day) == 0)
+			fail_msg("%s is accepted", refused[i]);
+	assert_int_equal(day_parse("1970-01-01", &day), 0);
+	assert_int_equal(day, 0);
+	assert_int_equal(day_parse("2028-02-29", &day), 0);
+	day_format(day + 1, text);
+	assert_string_equal(text, "2028-03-01");
+	day_format(INT64_MAX, text);
+	assert_string_equal(text, "9999-12-31");
+	day_format(INT64_MIN, text);
+	assert_string_equal(text, "0000-01-01");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_every_midnight),    cmocka_unit_test(test_zones),
 	        cmocka_unit_test(test_environment_stays), cmocka_unit_test(test_names_refused),
 	        cmocka_unit_test(test_parse_accepts),     cmocka_unit_test(test_parse_refuses),
 	        cmocka_unit_test(test_parse_broken),      cmocka_unit_test(test_stamps),
-	        cmocka_unit_test(test_far_times),
+	        cmocka_unit_test(test_far_times),         cmocka_unit_test(test_day_starts),
+	        cmocka_unit_test(test_day_lengths),       cmocka_unit_test(test_day_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

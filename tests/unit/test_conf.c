@@ -395,7 +395,7 @@ static void add_other_value(const struct conf_option *option, struct buf *out) {
 		buf_add_text(out, strcmp(option->preset, "true") == 0 ? "false" : "true");
 		break;
 	case CONF_KIND_REAL:
-		buf_add_text(out, "0.5");
+		buf_add_text(out, "0.25");
 		break;
 	case CONF_KIND_INT:
 		buf_printf(out, "%.0f", option->high);

@@ -1,0 +1,4 @@
+#include "tests/unit/store_fixture.h"
+int main(void) {
+	return 0;
+}
