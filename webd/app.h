@@ -67,7 +67,7 @@ struct route {
 	const char *name; /* in metrics */
 };
 
-/* NULL where there is none: http_answer_not_found().  Sets request->rest. */
+/* NULL where there is none: pages_not_found().  Sets request->rest. */
 const struct route *route_find(const struct route *table, struct http_request *request);
 
 /* 503 with Retry-After. */

@@ -8,6 +8,7 @@
 
 #include "webd/http_check.h"
 #include "webd/journal.h"
+#include "webd/pages.h"
 #include "webd/server_private.h"
 
 #define DISCARD_MAX 65536 /* octets of a body over its ceiling that are read before the 413 */
@@ -171,7 +172,10 @@ static int start_slow(struct exchange *x) {
 static int run(struct exchange *x) {
 	x->request.body = buf_span(&x->body);
 	if (x->route == NULL) {
-		http_answer_not_found(&x->answer);
+		if (x->server->options.is_admin)
+			http_answer_not_found(&x->answer);
+		else
+			pages_not_found(world_of(x), &x->request, &x->answer);
 		return send_answer(x);
 	}
 	if (x->route->kind == ROUTE_SLOW)

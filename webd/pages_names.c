@@ -101,15 +101,15 @@ const struct template_name page_consent_names[] = {
 };
 
 const struct page_kind page_kinds[PAGES] = {
-        [PAGE_UNSUBSCRIBE] = {"unsubscribe.html", "behind the unsubscribe link", unsubscribe_names},
-        [PAGE_LEFT] = {"left.html", "the reader is unsubscribed", left_names},
-        [PAGE_KEPT] = {"kept.html", "the reader chose to stay", common_names},
-        [PAGE_FORM] = {"form.html", "the form by which readers join", form_names},
-        [PAGE_SENT] = {"sent.html", "a confirmation mail is on its way", confirm_names},
-        [PAGE_CONFIRM] = {"confirm.html", "behind the link in a confirmation mail", confirm_names},
-        [PAGE_JOINED] = {"joined.html", "the reader is on the list", confirm_names},
-        [PAGE_BLOCKED] = {"blocked.html", "the address is blocked and can't join", confirm_names},
-        [PAGE_EXPIRED] = {"expired.html", "the link of a confirmation mail is too old", confirm_names},
-        [PAGE_WRONG] = {"wrong.html", "every wrong link", common_names},
-        [PAGE_ERROR] = {"error.html", "it could not be done", error_names},
+        [PAGE_UNSUBSCRIBE] = {"unsubscribe.html", "The page behind the unsubscribe link", unsubscribe_names},
+        [PAGE_LEFT] = {"left.html", "The reader is unsubscribed", left_names},
+        [PAGE_KEPT] = {"kept.html", "The reader chose to stay", common_names},
+        [PAGE_FORM] = {"form.html", "The form by which readers join", form_names},
+        [PAGE_SENT] = {"sent.html", "A confirmation mail is on its way", confirm_names},
+        [PAGE_CONFIRM] = {"confirm.html", "The page behind the link in a confirmation mail", confirm_names},
+        [PAGE_JOINED] = {"joined.html", "The reader is on the list", confirm_names},
+        [PAGE_BLOCKED] = {"blocked.html", "The address is blocked and can't join", confirm_names},
+        [PAGE_EXPIRED] = {"expired.html", "The link of a confirmation mail is too old", confirm_names},
+        [PAGE_WRONG] = {"wrong.html", "Every wrong link; one answer for all of them", common_names},
+        [PAGE_ERROR] = {"error.html", "It could not be done, or was refused", error_names},
 };

@@ -134,7 +134,7 @@ static struct MHD_Daemon *start_daemon(struct server *server) {
 	                        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
 	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX, MHD_OPTION_CONNECTION_LIMIT,
 	                        (unsigned)(options->limits.all + LIMIT_SLACK) * (threads == 0 ? 1 : threads),
-	                        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options->tls != NULL ? tls : none,
+	                        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_ARRAY, options->tls != NULL ? tls : none,
 	                        MHD_OPTION_END);
 }
 

@@ -137,9 +137,9 @@ make_stand_ins() { # FOLDER DAEMON...
 		#!/usr/bin/python3
 		import re, socket, sys
 		name = sys.argv[0].rsplit("-", 1)[1]
-		section = re.search(r"(?m)^%s +\{(.*)\}" % name, open(sys.argv[3]).read()).group(1)
+		section = re.search(r"(?ms)^%s +\{(.*?)(?=^[a-z])" % name, open(sys.argv[3]).read()).group(1)
 		held = []
-		for kind, where in re.findall(r'listen = "(unix:)?([^"]*)"', section):
+		for kind, where in re.findall(r'listen *= "(unix:)?([^"]*)"', section):
 		    if kind:
 		        held.append(socket.socket(socket.AF_UNIX))
 		        held[-1].bind(where)
