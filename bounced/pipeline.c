@@ -3,13 +3,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bounced/intake.h"
 #include "bounced/stats.h"
 #include "bounced/trace.h"
 #include "lib/daemon.h"
 #include "lib/metrics.h"
+#include "lib/now.h"
 #include "lib/store_pool.h"
 
 #define TRIM_EVERY 3600        /* seconds */
@@ -58,7 +58,7 @@ static struct held *read_job(struct pipeline *pipeline, struct job *job, struct 
 	}
 	held->snapshot = snapshot_get(pipeline->worlds);
 	tools.world = snapshot_value(held->snapshot);
-	held->intake = intake_read(&tools, job->message, time(NULL), err);
+	held->intake = intake_read(&tools, job->message, now_seconds(), err);
 	if (held->intake == NULL) {
 		snapshot_put(&held->snapshot);
 		free(held);
@@ -227,7 +227,7 @@ static void commit_group(struct pipeline *pipeline, struct job *group) {
 
 /* After the answers: nobody waits for it. */
 static void trim(struct pipeline *pipeline) {
-	time_t now = time(NULL);
+	time_t now = now_seconds();
 	struct snapshot *snapshot;
 	const struct conf *conf;
 	struct store_keep keep;
