@@ -11,6 +11,8 @@
 #include "webd/pages.h"
 #include "webd/server_private.h"
 
+/* libmicrohttpd may look twice at one connection in a round. */
+#define QUIET_LOOKS 2
 #define DISCARD_MAX 65536 /* octets of a body over its ceiling that are read before the 413 */
 
 /* FOR_DISK: the connection's thread looks again, WORKING: it is suspended. */
@@ -25,6 +27,7 @@ struct exchange {
 	struct snapshot *snapshot;
 	const struct route *route;
 	enum stage stage;
+	unsigned begun, quiet_looks; /* FOR_DISK */
 	uint64_t started;
 	struct buf body;
 	size_t discarded;
@@ -138,12 +141,37 @@ static void run_slow(struct work *work) {
 	resume(x);
 }
 
+/* NULL when out of memory. */
+static struct thread_state *thread_of(const struct exchange *x) {
+	struct thread_state *thread = pthread_getspecific(x->server->threads);
+
+	if (thread == NULL) {
+		thread = calloc(1, sizeof *thread);
+		if (thread != NULL && pthread_setspecific(x->server->threads, thread) != 0) {
+			free(thread);
+			return NULL;
+		}
+	}
+	return thread;
+}
+
 /*
  * The record is on its way to the disk.  Without an answer, libmicrohttpd comes back to this
- * connection after it has looked at all others that have something to say; by then
- * their records are in the same group, and one wait is for all of them.  That costs a
- * third of what suspending each would.
+ * connection after it has looked at all others that have something to say.  While new
+ * requests keep coming, they go before, and their records with the next group; when a
+ * round brought none, the thread waits, once for all.  That costs a third of what
+ * suspending each connection would.
  */
+static bool others_come_first(struct exchange *x) {
+	const struct thread_state *thread = thread_of(x);
+
+	if (journal_is_settled(&x->waiter) || thread == NULL)
+		return false;
+	x->quiet_looks = thread->begun == x->begun ? x->quiet_looks + 1 : 0;
+	x->begun = thread->begun;
+	return x->quiet_looks < QUIET_LOOKS;
+}
+
 static int send_when_recorded(struct exchange *x) {
 	if (!begin_record(x))
 		return send_answer(x);
@@ -253,9 +281,12 @@ static unsigned check_length(const struct exchange *x) {
 }
 
 static int begin(struct exchange *x, const char *method, const char *version) {
+	struct thread_state *thread = thread_of(x);
 	struct timespec now;
 	unsigned status;
 
+	if (thread != NULL)
+		thread->begun++;
 	x->snapshot = snapshot_get(x->server->options.app->worlds);
 	status = take_fields(x, strcmp(version, "HTTP/1.1") != 0);
 	if (status == 0)
@@ -296,6 +327,8 @@ int exchange_step(struct exchange *exchange, const char *method, const char *ver
 	case BODY:
 		return take_body(exchange, body, len);
 	case FOR_DISK:
+		if (others_come_first(exchange))
+			return 0;
 		settle(exchange);
 		return send_answer(exchange);
 	case READY:

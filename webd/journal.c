@@ -283,6 +283,10 @@ static enum journal_outcome outcome_of(struct journal_waiter *waiter) {
 	return (enum journal_outcome)atomic_load_explicit(&waiter->outcome, memory_order_acquire);
 }
 
+bool journal_is_settled(struct journal_waiter *waiter) {
+	return outcome_of(waiter) != JOURNAL_PENDING;
+}
+
 int journal_settle(struct journal *journal, struct journal_waiter *waiter) {
 	if (outcome_of(waiter) == JOURNAL_PENDING) {
 		pthread_mutex_lock(&journal->lock);

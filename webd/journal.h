@@ -54,6 +54,7 @@ struct journal_waiter {
 
 /* Takes a copy of the record, and does not wait. */
 void journal_append(struct journal *journal, struct span record, struct journal_waiter *waiter);
+bool journal_is_settled(struct journal_waiter *waiter);
 /* Waits for the group that holds it: 0, or -1 when it could not be made durable. */
 int journal_settle(struct journal *journal, struct journal_waiter *waiter);
 int journal_append_wait(struct journal *journal, struct span record);

@@ -147,10 +147,16 @@ struct server *server_start(const struct server_options *options, struct err *er
 	}
 	server->options = *options;
 	server->layout_is_known = strcmp(MHD_get_version(), KNOWN_VERSION) == 0;
+	if (pthread_key_create(&server->threads, free) != 0) {
+		free(server);
+		err_set(err, "no more thread keys");
+		return NULL;
+	}
 	server->conns = conns_new(&options->limits);
 	if (server->conns != NULL)
 		server->daemon = start_daemon(server);
 	if (server->daemon == NULL) {
+		pthread_key_delete(server->threads);
 		conns_free(&server->conns);
 		free(server);
 		err_set(err, "libmicrohttpd did not start");
@@ -184,6 +190,7 @@ int server_stop(struct server **server, int patience_ms) {
 	if (atomic_load(&s->waiting) > 0)
 		return -1;
 	MHD_stop_daemon(s->daemon);
+	pthread_key_delete(s->threads);
 	conns_free(&s->conns);
 	free(s);
 	return 0;

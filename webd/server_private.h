@@ -4,6 +4,7 @@
 #ifndef WEBD_SERVER_PRIVATE_H
 #define WEBD_SERVER_PRIVATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "webd/server.h"
@@ -17,6 +18,12 @@ struct server {
 	struct conns *conns;
 	bool layout_is_known;   /* http_layout_is_plain() applies */
 	_Atomic size_t waiting; /* requests whose connection is suspended */
+	pthread_key_t threads;  /* of libmicrohttpd's threads: struct thread_state */
+};
+
+/* Of one thread that serves connections. */
+struct thread_state {
+	unsigned begun; /* requests */
 };
 
 /* What libmicrohttpd keeps for us beside each connection. */
