@@ -13,6 +13,7 @@
 
 /* libmicrohttpd may look twice at one connection in a round. */
 #define QUIET_LOOKS 2
+#define URI_USUAL 2048    /* octets; a link takes at most 2,000 */
 #define DISCARD_MAX 65536 /* octets of a body over its ceiling that are read before the 413 */
 
 /* FOR_DISK: the connection's thread looks again, WORKING: it is suspended. */
@@ -35,30 +36,66 @@ struct exchange {
 	struct http_answer answer;
 	struct http_request request;
 	size_t uri_len;
+	size_t uri_room;
 	char uri[];
 };
 
-struct exchange *exchange_new(struct server *server, const char *uri, struct MHD_Connection *connection) {
-	size_t len = strnlen(uri, HTTP_URI_MAX + 1);
-	struct exchange *x = malloc(sizeof *x + len + 1);
-	const union MHD_ConnectionInfo *info;
+/* One with room for a target of `len` octets: that of the request before, or new. */
+static struct exchange *take_spare(struct link *link, size_t len) {
+	struct exchange *x = link->spare;
+	size_t room = len < URI_USUAL ? URI_USUAL : HTTP_URI_MAX + 1;
 
+	link->spare = NULL;
+	if (x != NULL && x->uri_room >= len)
+		return x;
+	exchange_free(&x);
+	x = malloc(sizeof *x + room + 1);
 	if (x == NULL)
 		return NULL;
 	/* The fields of the request are many, and written before they are read. */
 	memset(x, 0, offsetof(struct exchange, request));
-	x->server = server;
-	x->connection = connection;
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	x->conn = info == NULL || info->socket_context == NULL ? NULL : ((struct link *)info->socket_context)->conn;
-	x->started = metrics_now();
+	x->uri_room = room;
 	buf_init(&x->body, HTTP_BODY_MAX);
 	http_answer_init(&x->answer);
+	return x;
+}
+
+struct exchange *exchange_new(struct link *link, const char *uri, struct MHD_Connection *connection) {
+	size_t len = strnlen(uri, HTTP_URI_MAX + 1);
+	struct exchange *x = take_spare(link, len);
+
+	if (x == NULL)
+		return NULL;
+	x->server = link->server;
+	x->connection = connection;
+	x->conn = link->conn;
+	x->started = metrics_now();
+	x->stage = HEADER;
 	x->request.field_count = 0;
 	x->uri_len = len;
 	memcpy(x->uri, uri, len);
 	x->uri[len] = '\0';
 	return x;
+}
+
+void exchange_end(struct link *link, struct exchange **exchange) {
+	struct exchange *x = *exchange;
+
+	*exchange = NULL;
+	/* The reader has gone; the journal's writer still knows of us. */
+	if (x->stage == FOR_DISK)
+		journal_settle(x->server->options.app->journal, &x->waiter);
+	if (x->snapshot != NULL)
+		snapshot_put(&x->snapshot);
+	http_answer_reset(&x->answer);
+	buf_reset(&x->body);
+	x->route = NULL;
+	x->discarded = 0;
+	x->quiet_looks = 0;
+	if (link->spare == NULL)
+		link->spare = x;
+	else
+		exchange_free(&x);
 }
 
 void exchange_free(struct exchange **exchange) {
@@ -67,10 +104,6 @@ void exchange_free(struct exchange **exchange) {
 	*exchange = NULL;
 	if (x == NULL)
 		return;
-	/* The reader has gone; the journal's writer still knows of us. */
-	if (x->stage == FOR_DISK)
-		journal_settle(x->server->options.app->journal, &x->waiter);
-	snapshot_put(&x->snapshot);
 	http_answer_free(&x->answer);
 	buf_free(&x->body);
 	free(x);

@@ -26,16 +26,19 @@ struct thread_state {
 	unsigned begun; /* requests */
 };
 
+struct exchange;
+
 /* What libmicrohttpd keeps for us beside each connection. */
 struct link {
 	struct server *server;
 	struct conn *conn;
+	struct exchange *spare; /* for the next request: its memory */
 };
 
-struct exchange;
-
 /* `uri` as it came; NULL when out of memory. */
-struct exchange *exchange_new(struct server *server, const char *uri, struct MHD_Connection *connection);
+struct exchange *exchange_new(struct link *link, const char *uri, struct MHD_Connection *connection);
+/* The request is over, answered or not. */
+void exchange_end(struct link *link, struct exchange **exchange);
 void exchange_free(struct exchange **exchange);
 /* libmicrohttpd calls this when the header is there, for each piece of the body, when all
  * is there, and after a suspended connection was resumed.  -1: close it. */
