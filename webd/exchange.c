@@ -13,6 +13,7 @@
 
 /* libmicrohttpd may look twice at one connection in a round. */
 #define QUIET_LOOKS 2
+#define LOOKS_MAX 8
 #define URI_USUAL 2048    /* octets; a link takes at most 2,000 */
 #define DISCARD_MAX 65536 /* octets of a body over its ceiling that are read before the 413 */
 
@@ -28,7 +29,7 @@ struct exchange {
 	struct snapshot *snapshot;
 	const struct route *route;
 	enum stage stage;
-	unsigned begun, quiet_looks; /* FOR_DISK */
+	unsigned begun, looks, quiet_looks; /* FOR_DISK */
 	uint64_t started;
 	struct buf body;
 	size_t discarded;
@@ -91,6 +92,7 @@ void exchange_end(struct link *link, struct exchange **exchange) {
 	buf_reset(&x->body);
 	x->route = NULL;
 	x->discarded = 0;
+	x->looks = 0;
 	x->quiet_looks = 0;
 	if (link->spare == NULL)
 		link->spare = x;
@@ -202,7 +204,7 @@ static bool others_come_first(struct exchange *x) {
 		return false;
 	x->quiet_looks = thread->begun == x->begun ? x->quiet_looks + 1 : 0;
 	x->begun = thread->begun;
-	return x->quiet_looks < QUIET_LOOKS;
+	return x->quiet_looks < QUIET_LOOKS && ++x->looks < LOOKS_MAX;
 }
 
 static int send_when_recorded(struct exchange *x) {
