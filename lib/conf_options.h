@@ -48,7 +48,9 @@
 	WORD(driver, "sqlite", "sqlite", "kind of store")                                                              \
 	TEXT(path, path, "/var/lib/todoku/todoku.db", "the SQLite file")                                               \
 	TIME(busy_timeout, "5s", 0, 600, "how long to wait for a locked store")                                        \
-	INT(keep_months, 36, 1, 1200, "months that send and event records are kept")
+	INT(keep_months, 36, 1, 1200, "months that send and event records are kept")                                   \
+	INT(keep_proof_months, 36, 1, 1200,                                                                            \
+	    "months that proofs of consent and refusal are kept; those of consent in force are, too, while it lasts")
 
 #define CONF_MILTER(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                    \
 	TEXT(listen, endpoint, "unix:/run/todoku/milter.sock", "unix:PATH, or inet:ADDRESS:PORT")                      \

@@ -61,6 +61,33 @@ static void check_base_url(const struct refs *refs) {
 	buf_free(&where);
 }
 
+/* A message of the largest size must fit, or it would be put off for ever. */
+static void check_memory(const struct refs *refs) {
+	struct conf_place place = {SPAN("bounced"), SPAN("memory"), 0};
+	long need = 4 * refs->conf->bounced.max_message;
+	char found[32];
+
+	if (refs->conf->bounced.memory >= need)
+		return;
+	snprintf(found, sizeof found, "%ld", refs->conf->bounced.memory);
+	place.line = conf_note_line(refs->notes, place.where, NULL, SPAN_NONE);
+	conf_issue_add(refs->issues, place, span_of(found), "four times max_message at least, %ld octets", need);
+}
+
+/* A certificate is of no use without its key, nor the key without it. */
+static void check_tls(const struct refs *refs) {
+	const struct conf_webd *webd = &refs->conf->webd;
+	bool has_cert = webd->tls_cert[0] != '\0', has_key = webd->tls_key[0] != '\0';
+	const char *given = has_cert ? "tls_cert" : "tls_key", *missing = has_cert ? "tls_key" : "tls_cert";
+	struct conf_place place = {SPAN("webd"), span_of(missing), 0};
+
+	if (has_cert == has_key)
+		return;
+	place.line =
+	        conf_note_line(refs->notes, place.where, given, span_of(has_cert ? webd->tls_cert : webd->tls_key));
+	conf_issue_add(refs->issues, place, SPAN(""), "a file, since %s is set", given);
+}
+
 static void check_domain(const struct refs *refs, const struct conf_domain *domain,
                          const struct conf_section *section) {
 	const struct conf_section *dkim = conf_table_section(section, SPAN("dkim"));
@@ -241,6 +268,8 @@ void conf_refs_check(const struct conf *conf, const struct conf_notes *notes, st
 	size_t i;
 
 	check_base_url(&refs);
+	check_memory(&refs);
+	check_tls(&refs);
 	check_command(&refs, SPAN("webd"), SPAN("sendmail"), &conf->webd.sendmail);
 	if (conf->policyd.alert_command.len > 0)
 		check_command(&refs, SPAN("policyd"), SPAN("alert_command"), &conf->policyd.alert_command);

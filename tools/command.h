@@ -31,6 +31,10 @@ struct verb {
 	int (*run)(struct command *command);
 };
 
+int bounce_classify(struct command *command);
+int bounce_show(struct command *command);
+int bounce_reclassify(struct command *command);
+int report_errors(struct command *command);
 int check_run(struct command *command);
 int key_init(struct command *command);
 int key_rotate(struct command *command);
@@ -51,6 +55,7 @@ int address_add(struct command *command);
 int address_import(struct command *command);
 int address_export(struct command *command);
 int consent_show(struct command *command);
+int store_expire_old(struct command *command);
 int warmup_plan(struct command *command);
 int warmup_status(struct command *command);
 int warmup_resume_run(struct command *command);
