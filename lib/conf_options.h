@@ -48,7 +48,9 @@
 	WORD(driver, "sqlite", "sqlite", "kind of store")                                                              \
 	TEXT(path, path, "/var/lib/todoku/todoku.db", "the SQLite file")                                               \
 	TIME(busy_timeout, "5s", 0, 600, "how long to wait for a locked store")                                        \
-	INT(keep_months, 36, 1, 1200, "months that send and event records are kept")
+	INT(keep_months, 36, 1, 1200, "months that send and event records are kept")                                   \
+	INT(keep_proof_months, 36, 1, 1200,                                                                            \
+	    "months that proofs of consent and refusal are kept; those of consent in force are, too, while it lasts")
 
 #define CONF_MILTER(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                                    \
 	TEXT(listen, endpoint, "unix:/run/todoku/milter.sock", "unix:PATH, or inet:ADDRESS:PORT")                      \
@@ -70,7 +72,7 @@
 	INT(decisions, 50000, 100, 10000000, "decisions kept for todoku explain, 1 KiB each")                          \
 	TEXT(postfix_config, path_or_empty, "",                                                                        \
 	     "folder of Postfix's configuration, for todoku hold; empty: Postfix's own")                               \
-	TEXTS(alert_command, any, "{}",                                                                                \
+	TEXTS(alert_command, argument, "{}",                                                                           \
 	      "program (absolute path) and its first arguments, run when a breaker opens or closes or a stream stops") \
 	TIME(alert_interval, "15m", 1, 86400, "within which one stream is not reported twice for the same")            \
 	TIME(alert_timeout, "30s", 1, 3600, "after which the program is ended")                                        \

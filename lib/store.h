@@ -90,12 +90,14 @@ void store_campaigns_free(struct store_campaign **found, size_t count);
 int store_each_send(struct store *store, uint64_t campaign, int (*each)(void *context, const struct store_send *send),
                     void *context, struct err *err);
 
-/* Hourly counts: kind "sent". */
+/* Sum of the hourly counts of one kind: "sent", or those of lib/store_event.h. */
 int store_rollup(struct store *store, uint64_t campaign, struct span kind, uint64_t *count_r, struct err *err);
 
 /* Drops the records of months (UTC) before the ones to keep, which are the month
- * of `now` and `keep_months` before it; how many months went.  The roll-up and
- * the campaigns stay. */
+ * of `now` and `keep_months` before it, with the readers and links of which nothing
+ * younger is known; how many months went.  The roll-up and the campaigns stay.
+ * Readers and links go in steps, so that nobody waits for long; after a failure
+ * some are gone, and the next call takes the rest. */
 int store_expire(struct store *store, time_t now, int keep_months, int *dropped_r, struct err *err);
 
 /*

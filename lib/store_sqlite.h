@@ -54,6 +54,7 @@ struct store_sqlite {
 	struct store_statement statements[STORE_STATEMENTS];
 	struct store_month months[STORE_MONTHS_KNOWN];
 	size_t month_next; /* the one to forget next */
+	bool wide;         /* the cache was made larger */
 };
 
 /* store_sql.c: calls of the library with our errors */

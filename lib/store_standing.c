@@ -25,7 +25,7 @@ static void read_standing(struct sqlite3_stmt *row, struct store_standing *stand
 	standing->temporary_failed = sqlite3_column_int64(row, 5);
 }
 
-/* Takes in one place's row; the stronger one stays, of equal ones the address's. */
+/* Takes in one place's row; the stronger one stays, of equal ones the first. */
 static void merge(struct store_standing *standing, struct sqlite3_stmt *row) {
 	struct store_standing place;
 	time_t mark = standing->temporary_failed;
@@ -33,18 +33,17 @@ static void merge(struct store_standing *standing, struct sqlite3_stmt *row) {
 	read_standing(row, &place);
 	if (place.temporary_failed != 0)
 		mark = place.temporary_failed;
-	if (place.status > standing->status || (place.status == standing->status && place.of_address))
+	if (place.status > standing->status)
 		*standing = place;
-	if (standing->status == STORE_ACTIVE)
-		standing->of_address = false;
 	standing->temporary_failed = mark;
 }
 
 static int sqlite_find_standing(struct store *base, uint64_t address_key, struct span list,
                                 struct store_standing *standing_r, struct err *err) {
-	/* One search for all of an address, which is nothing for nearly every one. */
+	/* One search for all of an address, which is nothing for nearly every one.  The
+	 * address itself comes first. */
 	static const char text[] = "SELECT list, status, since, reason, detail, temporary_failed FROM standing"
-	                           " WHERE address_key = ?1 AND (+list = '' OR +list = ?2)";
+	                           " WHERE address_key = ?1 AND (+list = '' OR +list = ?2) ORDER BY list";
 	struct store_sqlite *store = (struct store_sqlite *)base;
 	struct sqlite3_stmt *find = sql_get(store, text, err);
 	int result, outcome = 0;

@@ -95,7 +95,7 @@ int store_mark_temporary(struct store *store, uint64_t address_key, struct span 
 int store_erase_address(struct store *store, uint64_t address_key, time_t now, bool *found_r, struct err *err);
 
 /* Drops the records of change of over `keep_months` months before `now`, except
- * consent that is still in force; how many went. */
+ * consent that is still in force; how many went, in steps as in store_expire(). */
 int store_expire_changes(struct store *store, time_t now, int keep_months, uint64_t *dropped_r, struct err *err);
 
 #endif

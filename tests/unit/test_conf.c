@@ -252,7 +252,7 @@ static const char full[] =
         "timezone = 'Asia/Tokyo'\n"
         "trusted = { \"::1\", \"192.0.2.0/24\", 2001:DB8::/32, ::ffff:198.51.100.0/120 }\n"
         "on_error = accept\n"
-        "store { busy_timeout = 90s keep_months = 12 }\n"
+        "store { busy_timeout = 90s keep_months = 12 keep_proof_months = 24 }\n"
         "milter { self_verify = 0.25 max_message = 25M timeout = 4h }\n"
         "webd { base_url = \"HTTPS://T.example.com:443/\" listen = \"[::1]:0\" }\n"
         "domain \"Example.COM\" {\n"
