@@ -251,21 +251,35 @@ static bool have_room(struct lmtp *lmtp, size_t more) {
 	return true;
 }
 
+/* What it has taken up is for the others. */
+static void drop(struct lmtp *lmtp) {
+	struct lmtp_message *message = lmtp->message;
+
+	lmtp->dropped = true;
+	buf_free(&message->data);
+	if (message->reserved > 0)
+		lmtp->hooks->give_back(lmtp->hooks->context, message->reserved);
+	message->reserved = 0;
+}
+
 static void keep(struct lmtp *lmtp, const char *at, size_t len) {
 	struct lmtp_message *message = lmtp->message;
 	size_t left = message->data.max - message->data.len;
 
+	if (lmtp->dropped)
+		return;
 	if (len > left) {
 		message->cut_off = true;
 		len = left;
 	}
-	if (lmtp->dropped || len == 0)
+	if (len == 0)
 		return;
 	if (have_room(lmtp, len))
 		buf_add(&message->data, at, len);
 	else
-		lmtp->dropped = true;
-	lmtp->dropped |= message->data.failed;
+		drop(lmtp);
+	if (message->data.failed)
+		drop(lmtp);
 }
 
 /* The message is whole. */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const char *const offices[] = {"postmaster", "abuse", "mailer-daemon", "fbl"};
+static const char *const offices[] = {"postmaster", "abuse", "mailer-daemon", "fbl", "confirm"};
 
 static struct span local_part(struct span recipient) {
 	const char *at = recipient.len == 0 ? NULL : memrchr(recipient.at, '@', recipient.len);

@@ -7,6 +7,7 @@
  *     unsubscribe-LIST   empty mail to leave it
  *     postmaster, abuse, mailer-daemon, fbl, b
  *                        an office: complaints, and what people write
+ *     confirm            the sender of confirmation mails
  *
  * Words and names of lists are read in any case.  The domain is not looked at:
  * what Postfix sends here, it was told to.

@@ -72,7 +72,7 @@
 	INT(decisions, 50000, 100, 10000000, "decisions kept for todoku explain, 1 KiB each")                          \
 	TEXT(postfix_config, path_or_empty, "",                                                                        \
 	     "folder of Postfix's configuration, for todoku hold; empty: Postfix's own")                               \
-	TEXTS(alert_command, any, "{}",                                                                                \
+	TEXTS(alert_command, argument, "{}",                                                                           \
 	      "program (absolute path) and its first arguments, run when a breaker opens or closes or a stream stops") \
 	TIME(alert_interval, "15m", 1, 86400, "within which one stream is not reported twice for the same")            \
 	TIME(alert_timeout, "30s", 1, 3600, "after which the program is ended")                                        \

@@ -172,6 +172,11 @@ static int add_link(const struct conf *conf, const struct keyring *ring, const s
 	return confirm_write(ring, span_of(list->name), confirm, out);
 }
 
+/* One day is 24 hours: no text has to tell one from many. */
+long confirm_days(const struct conf_list *list) {
+	return list->form.expire % 86400 == 0 && list->form.expire > 86400 ? list->form.expire / 86400 : 0;
+}
+
 static void fill_text(const struct confirm_mails *mails, const struct conf_list *list, const struct confirm *confirm,
                       struct span link, struct buf *out) {
 	struct template_value values[MAIL_VALUES] = {
@@ -182,12 +187,11 @@ static void fill_text(const struct confirm_mails *mails, const struct conf_list 
 	        [MAIL_POSTAL] = {.text = span_of(list->footer_address)},
 	        [MAIL_CONTACT] = {.text = span_of(list->footer_contact)},
 	};
-	/* One day is 24 hours: no text has to tell one from many. */
-	bool days = list->form.expire % 86400 == 0 && list->form.expire > 86400;
+	long days = confirm_days(list);
 	char number[24];
 
-	snprintf(number, sizeof number, "%ld", list->form.expire / (days ? 86400 : 3600));
-	values[days ? MAIL_DAYS : MAIL_HOURS].text = span_of(number);
+	snprintf(number, sizeof number, "%ld", days > 0 ? days : list->form.expire / 3600);
+	values[days > 0 ? MAIL_DAYS : MAIL_HOURS].text = span_of(number);
 	template_render(mails->texts[list->language][confirm->kind], values, out);
 }
 

@@ -44,6 +44,9 @@ int confirm_mail_send(const struct confirm_mails *mails, const struct conf *conf
 int confirm_mail_compose(const struct confirm_mails *mails, const struct conf *conf, const struct keyring *ring,
                          const struct conf_list *list, const struct confirm *confirm, struct buf *out, struct err *err);
 
+/* Whole days that the link holds, 2 or more; 0 where hours say it better. */
+long confirm_days(const struct conf_list *list);
+
 /* Sender of the mail: form.from, else the first whole address among the list's
  * `from`, then `sender`; else postmaster of the host. */
 void confirm_mail_sender(const struct conf *conf, const struct conf_list *list, struct buf *out);

@@ -253,9 +253,8 @@ static void on_answer(void *context, size_t index, struct span action) {
 		*out = true;
 		asking->silent = false;
 		/* The fate is decided by who is left; this is what to say where nobody is. */
-		if (verdict->fate == POLICY_GO && verdict->code[0] == '\0') {
-			take_reply(verdict, POLICY_GO, action);
-		}
+		if (verdict->fate != POLICY_PUT_OFF && verdict->code[0] == '\0')
+			take_reply(verdict, verdict->fate, action);
 	} else {
 		take_reply(verdict, POLICY_PUT_OFF, action);
 	}
@@ -287,24 +286,13 @@ static int ask_all(struct policy_client *client, const struct conf *conf, const 
 	return outcome;
 }
 
-static int take_out(struct asking *asking) {
-	struct policy_verdict *verdict = asking->verdict;
-	struct message *m = asking->m;
-	size_t i, kept = 0;
-	struct span room;
+/* From the end, since those that are taken out go behind the others. */
+static void take_out(const struct asking *asking) {
+	size_t i;
 
-	room = message_keep(m, span_make((const char *)m->recipients, m->recipient_count * sizeof *verdict->dropped));
-	if (m->failed)
-		return -1;
-	verdict->dropped = (struct span *)(uintptr_t)room.at;
-	for (i = 0; i < m->recipient_count; i++) {
+	for (i = asking->m->recipient_count; i-- > 0;)
 		if (asking->out[i])
-			verdict->dropped[verdict->dropped_count++] = m->recipients[i].raw;
-		else
-			m->recipients[kept++] = m->recipients[i];
-	}
-	m->recipient_count = kept;
-	return 0;
+			message_refuse(asking->m, i);
 }
 
 static void conclude(struct asking *asking) {
@@ -312,12 +300,10 @@ static void conclude(struct asking *asking) {
 
 	if (verdict->fate == POLICY_PUT_OFF)
 		return;
-	if (asking->left == 0) {
+	if (asking->left == 0)
 		verdict->fate = asking->silent ? POLICY_DISCARD : POLICY_REFUSE;
-	} else if (asking->left < asking->m->recipient_count && take_out(asking) != 0) {
-		verdict->fate = POLICY_BROKEN;
-		snprintf(verdict->text, sizeof verdict->text, "out of memory");
-	}
+	else
+		take_out(asking);
 }
 
 static void name_message(struct policy_client *client, struct span queue_id) {

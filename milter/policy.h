@@ -16,6 +16,7 @@
 #define MILTER_POLICY_H
 
 #include "lib/conf.h"
+#include "lib/err.h"
 #include "milter/message.h"
 
 struct policy_client;
@@ -38,17 +39,13 @@ struct policy_verdict {
 	char code[4];   /* of POLICY_PUT_OFF and POLICY_REFUSE, as "450" */
 	char status[8]; /* as "4.7.1" */
 	char text[512]; /* one line */
-	/* Recipients who may not have it, as they stood in the command, taken out of
-	 * the message; the others go on.  In the message's memory. */
-	struct span *dropped;
-	size_t dropped_count;
 };
 
 /* Is mail of that list (NULL: of none) asked about? */
 bool policy_wants(const struct conf *conf, const struct conf_list *list);
 
-/* Asks for all recipients.  Those who may not have it are taken out of `m`, where
- * others are left.  Unless the fate is POLICY_GO or POLICY_HOLD it is the last word
+/* Asks for all recipients.  Those who may not have it are put behind the others
+ * (message_refuse), where others are left.  Unless the fate is POLICY_GO or POLICY_HOLD it is the last word
  * to policyd, too. */
 void policy_ask(struct policy_client *client, const struct conf *conf, const struct conf_list *list, struct message *m,
                 struct span queue_id, struct policy_verdict *verdict_r);

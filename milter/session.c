@@ -8,6 +8,7 @@
 
 #include "lib/log.h"
 #include "milter/headers.h"
+#include "milter/policy.h"
 #include "milter/standing.h"
 #include "milter/treat.h"
 
@@ -30,6 +31,8 @@ struct session {
 	struct treat_plan plan;
 	struct message message;
 	size_t charged;
+	struct policy_client *policy; /* NULL until mail of a stream comes */
+	bool asked;                   /* about the message at hand */
 };
 
 static const struct world *world_of(const struct session *s) {
@@ -61,6 +64,7 @@ static void end_message(struct session *s) {
 		           (double)(atomic_fetch_sub(&the_milter->memory, s->charged) - s->charged));
 	s->charged = 0;
 	s->open = false;
+	s->asked = false;
 	snapshot_put(&s->snapshot);
 }
 
@@ -87,7 +91,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	(void)spare;
 	(void)more;
 	*actions_r = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY | SMFIF_CHGFROM | SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR |
-	             SMFIF_DELRCPT | SMFIF_SETSYMLIST;
+	             SMFIF_DELRCPT | SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
 	*steps_r = SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_HDR_LEADSPC | SMFIP_SKIP | SMFIP_NR_CONN |
 	           SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR;
 	*spare_r = *more_r = 0;
@@ -409,16 +413,71 @@ static void count_treated(const struct session *s, const struct treated *treated
 		metric_add(the_milter->counters.sent, s->message.recipient_count);
 }
 
+/* May it go, by policyd?  With true `result_r` is the last word. */
+static bool stopped_by_policy(SMFICTX *ctx, struct session *s, bool *hold_r, sfsistat *result_r) {
+	const struct conf *conf = world_of(s)->conf;
+	struct policy_verdict verdict;
+
+	*hold_r = false;
+	if (!policy_wants(conf, s->plan.list) || s->plan.verdict != TREAT_CHANGED)
+		return false;
+	if (s->policy == NULL)
+		s->policy = policy_client_new();
+	if (s->policy == NULL) {
+		*result_r = give_up(ctx, s, "out of memory");
+		return true;
+	}
+	s->asked = true;
+	policy_ask(s->policy, conf, s->plan.list, &s->message, span_of(s->queue_id), &verdict);
+	*hold_r = verdict.fate == POLICY_HOLD;
+	switch (verdict.fate) {
+	case POLICY_GO:
+	case POLICY_HOLD:
+		return false;
+	case POLICY_DISCARD:
+		count_fate(COUNTERS_DISCARDED);
+		*result_r = SMFIS_DISCARD;
+		return true;
+	case POLICY_PUT_OFF:
+		count_fate(COUNTERS_TEMPFAILED);
+		*result_r = answer(ctx, SMFIS_TEMPFAIL, verdict.code, verdict.status, verdict.text);
+		return true;
+	case POLICY_REFUSE:
+		count_fate(COUNTERS_REFUSED);
+		*result_r = answer(ctx, SMFIS_REJECT, verdict.code, verdict.status, verdict.text);
+		return true;
+	default:
+		*result_r = give_up(ctx, s, verdict.text);
+		return true;
+	}
+}
+
+/* The fate, told to policyd before Postfix hears it.  What waits must be on record there;
+ * a unit that could not be told to be spent is taken for lost when it was not. */
+static int tell_policy(struct session *s, enum policy_end end, struct err *err) {
+	return !s->asked ? 0 : policy_end(s->policy, world_of(s)->conf, end, err);
+}
+
+/* Postfix throws the reason away; policyd has it. */
+static int apply_hold(SMFICTX *ctx, bool hold) {
+	static char reason[] = "waits for quota";
+
+	return !hold || smfi_quarantine(ctx, reason) == MI_SUCCESS ? 0 : -1;
+}
+
 static sfsistat finish(SMFICTX *ctx, struct session *s) {
 	struct treated treated;
 	struct refusal refusal;
 	struct err err = {"out of memory"};
 	sfsistat result;
+	bool hold;
 
 	if (refuse_some(s, &refusal, &err) != 0)
 		return give_up(ctx, s, err.text);
 	if (s->message.recipient_count == 0)
 		return refuse_all(ctx, s, &refusal);
+	if (stopped_by_policy(ctx, s, &hold, &result))
+		return result;
 	message_end_body(&s->message);
 	treat_message(world_of(s), &s->plan, &s->message, span_of(s->queue_id), time(NULL), &treated);
 	if (treated.verdict == TREAT_TEMPFAIL && treated.shadow) {
@@ -429,16 +488,18 @@ static sfsistat finish(SMFICTX *ctx, struct session *s) {
 	} else if (treated.shadow) {
 		log_treated(s, &treated, "would_treat");
 		result = let_pass(ctx, s, COUNTERS_PASSED);
-	} else if (commit(&treated, &err) != 0) {
+	} else if (commit(&treated, &err) != 0 || tell_policy(s, hold ? POLICY_END_HELD : POLICY_END_SENT, &err) != 0) {
 		result = give_up(ctx, s, err.text);
-	} else if (apply(ctx, &s->message, &treated) != 0) {
+	} else if (apply(ctx, &s->message, &treated) != 0 || apply_hold(ctx, hold) != 0) {
 		result = answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "could not tell the changes");
 	} else {
 		count_fate(COUNTERS_TREATED);
 		count_treated(s, &treated);
-		log_treated(s, &treated, "treated");
+		log_treated(s, &treated, hold ? "held" : "treated");
 		result = SMFIS_ACCEPT;
 	}
+	if (result != SMFIS_ACCEPT)
+		tell_policy(s, POLICY_END_FAILED, &err);
 	free(treated.sends);
 	return result;
 }
@@ -499,6 +560,7 @@ static sfsistat on_close(SMFICTX *ctx) {
 
 	if (s != NULL) {
 		end_message(s);
+		policy_client_free(&s->policy);
 		free(s);
 		smfi_setpriv(ctx, NULL);
 	}
@@ -511,7 +573,7 @@ int session_open(struct milter *milter, const char *listen, long timeout, const 
 	        .xxfi_name = name,
 	        .xxfi_version = SMFI_VERSION,
 	        .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY | SMFIF_CHGFROM | SMFIF_ADDRCPT |
-	                      SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_SETSYMLIST,
+	                      SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_QUARANTINE | SMFIF_SETSYMLIST,
 	        .xxfi_connect = on_connect,
 	        .xxfi_envfrom = on_sender,
 	        .xxfi_envrcpt = on_recipient,

@@ -49,9 +49,10 @@ void standing_text(const struct zone *zone, const struct conf_list *list, const 
 	char day[DAY_SIZE];
 
 	zone_day(zone, standing->since, day);
-	snprintf(out, STANDING_TEXT_SIZE, "%.*s %s%s%s since %s: %s%s%.120s%s",
+	snprintf(out, STANDING_TEXT_SIZE, "%.*s %s%s%s since %s: %s%s%.120s%s; remove it from the list%s",
 	         address.len > 200 ? 200 : (int)address.len, address.at,
 	         left ? "has unsubscribed from list " : "is blocked",
 	         !left && !standing->of_address ? " for list " : "", left || !standing->of_address ? list->name : "",
-	         day, standing->reason, shown ? " (" : "", shown ? standing->detail : "", shown ? ")" : "");
+	         day, standing->reason, shown ? " (" : "", shown ? standing->detail : "", shown ? ")" : "",
+	         left ? "" : ", or if it is alive again: todoku address unblock");
 }

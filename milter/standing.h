@@ -21,7 +21,7 @@ typedef void standing_refused(void *context, const struct recipient *recipient, 
 int standing_check(struct store_pool *pool, const struct world *world, const struct conf_list *list, struct message *m,
                    standing_refused *refused, void *context, struct err *err);
 
-/* For the one who sent it: address, status, reason and date in one line of ASCII. */
+/* For the one who sent it: address, status, date, reason and what to do, in one line of ASCII. */
 #define STANDING_TEXT_SIZE 512
 void standing_text(const struct zone *zone, const struct conf_list *list, const struct recipient *recipient,
                    const struct store_standing *standing, char out[STANDING_TEXT_SIZE]);

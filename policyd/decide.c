@@ -13,6 +13,8 @@
 #include "policyd/answer.h"
 #include "policyd/limits.h"
 
+/* What the world is told; the log has the reason. */
+#define STORE_DOWN "the store does not answer; try again later"
 #define HANDLE_MS 1000 /* between two looks whether the store is still the same file */
 
 struct decider {
@@ -235,11 +237,11 @@ static void decide(struct decider *d, struct question *q, struct answer *answer)
 	answer_pass(answer, "quota");
 	q->stream = q->list->stream[0] == '\0' ? NULL : conf_find_stream(d->world->conf, span_of(q->list->stream));
 	if (open_store(d, &err) != 0) {
-		answer_error(answer, d->world->conf, err.text);
+		answer_error(answer, d->world->conf, STORE_DOWN);
 	} else if (check_standing(d, q, answer, &err) != 0 ||
 	           (answer->kind == ANSWER_PASS && q->stream != NULL && check_quota(d, q, answer, &err) != 0)) {
 		store_broke(d, &err);
-		answer_error(answer, d->world->conf, err.text);
+		answer_error(answer, d->world->conf, STORE_DOWN);
 	} else {
 		store_works(d);
 	}
@@ -290,8 +292,8 @@ static void on_spent(void *context, const struct slices_terms *terms, int units)
 	traffic_count(context, terms->stream, terms->provider, units);
 }
 
-static void end_transaction(struct decider *d, struct span transaction, bool spent) {
-	ledger_end(d->policy->ledger, transaction, spent, on_spent, d->policy->traffic);
+static void end_transaction(struct decider *d, struct span transaction, enum ledger_end end) {
+	ledger_end(d->policy->ledger, transaction, end, on_spent, d->policy->traffic);
 }
 
 static void answer_rcpt(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
@@ -312,7 +314,7 @@ static void answer_rcpt(struct decider *d, const struct decide_talk *talk, const
 	decide(d, &q, &answer);
 	/* Without an instance nobody can come back to it: it counts as it is. */
 	if (r->instance.len == 0)
-		end_transaction(d, q.who.transaction, true);
+		end_transaction(d, q.who.transaction, LEDGER_SENT);
 	answer_action(&answer, false, out);
 }
 
@@ -387,18 +389,18 @@ static void answer_end(struct decider *d, const struct decide_talk *talk, const 
 	struct ledger_entry *entries;
 	struct err err = {"out of memory"};
 	size_t found;
-	bool ended;
+	enum ledger_end end;
 
 	if (!span_equal(r->result, SPAN("held"))) {
-		end_transaction(d, transaction, span_equal(r->result, SPAN("sent")));
+		end_transaction(d, transaction, span_equal(r->result, SPAN("sent")) ? LEDGER_SENT : LEDGER_FAILED);
 		policy_answer(out, SPAN("DUNNO"));
 		return;
 	}
-	if (ledger_entries(d->policy->ledger, transaction, &entries, &found, &ended) != 0 ||
+	if (ledger_entries(d->policy->ledger, transaction, &entries, &found, &end) != 0 ||
 	    hold(d, entries, found, r->queue_id, &err) != 0) {
 		answer_not_held(&err, out);
 	} else {
-		end_transaction(d, transaction, false);
+		end_transaction(d, transaction, LEDGER_HELD);
 		policy_answer(out, SPAN("DUNNO"));
 	}
 	free(entries);
@@ -443,15 +445,12 @@ static void decide_all(struct decider *d, const struct question *base, const str
 }
 
 /* Postfix repeats the question: the same again. */
-static void repeat(const struct ledger_entry *entries, size_t found, struct answer *answer) {
-	size_t i;
-
+static void repeat(enum ledger_end end, struct answer *answer) {
 	answer_pass(answer, "repeated");
-	for (i = 0; i < found; i++)
-		if (entries[i].state == LEDGER_WAITS) {
-			answer->kind = ANSWER_HOLD;
-			snprintf(answer->text, sizeof answer->text, "waits for quota");
-		}
+	if (end == LEDGER_HELD) {
+		answer->kind = ANSWER_HOLD;
+		snprintf(answer->text, sizeof answer->text, "waits for quota");
+	}
 }
 
 static void finish(struct decider *d, const struct question *base, struct answer *answer, struct buf *out) {
@@ -459,15 +458,18 @@ static void finish(struct decider *d, const struct question *base, struct answer
 	struct ledger_entry *entries = NULL;
 	struct err err = {"out of memory"};
 	size_t found;
-	bool ended;
+	enum ledger_end end;
 
 	if (answer->kind == ANSWER_HOLD &&
-	    (ledger_entries(d->policy->ledger, transaction, &entries, &found, &ended) != 0 ||
+	    (ledger_entries(d->policy->ledger, transaction, &entries, &found, &end) != 0 ||
 	     hold(d, entries, found, base->who.queue_id, &err) != 0)) {
 		answer_not_held(&err, out);
-		end_transaction(d, transaction, false);
+		end_transaction(d, transaction, LEDGER_FAILED);
 	} else {
-		end_transaction(d, transaction, answer->kind == ANSWER_PASS);
+		end_transaction(d, transaction,
+		                answer->kind == ANSWER_PASS   ? LEDGER_SENT
+		                : answer->kind == ANSWER_HOLD ? LEDGER_HELD
+		                                              : LEDGER_FAILED);
 		answer_action(answer, true, out);
 	}
 	free(entries);
@@ -487,21 +489,21 @@ static void answer_end_of_message(struct decider *d, const struct decide_talk *t
 	struct ledger_entry *entries = NULL;
 	struct question base;
 	struct answer answer;
+	enum ledger_end end;
 	size_t found;
-	bool ended;
 
 	if (list == NULL || r->instance.len == 0) {
 		policy_answer(out, SPAN("DUNNO"));
 		return;
 	}
 	base = ask(d, r, SPAN("end"), talk, list);
-	if (ledger_entries(d->policy->ledger, base.who.transaction, &entries, &found, &ended) != 0) {
+	if (ledger_entries(d->policy->ledger, base.who.transaction, &entries, &found, &end) != 0) {
 		answer_failure(d, "out of memory", out);
 		return;
 	}
 	answer_pass(&answer, "quota");
-	if (ended) {
-		repeat(entries, found, &answer);
+	if (end != LEDGER_OPEN) {
+		repeat(end, &answer);
 		answer_action(&answer, true, out);
 	} else {
 		/* Refused by others after all: their units come back. */

@@ -21,7 +21,7 @@ struct transaction {
 	char queue_id[64];
 	TAILQ_HEAD(, recipient) recipients;
 	size_t count;
-	bool ended;
+	enum ledger_end end; /* OPEN, SENT or HELD */
 	bool left;
 	long long touched;
 };
@@ -93,6 +93,14 @@ static struct transaction *find_transaction(const struct ledger *ledger, struct 
 	return NULL;
 }
 
+/* It is asked about: somebody is still at it. */
+static void touch(struct transaction *t, const struct ledger_who *who) {
+	if (who->queue_id.len > 0)
+		snprintf(t->queue_id, sizeof t->queue_id, "%.*s", SPAN_ARG(who->queue_id));
+	t->touched = slices_now();
+	t->left = false;
+}
+
 /* NULL when out of memory, or over the ceilings. */
 static struct transaction *open_transaction(struct ledger *ledger, const struct ledger_who *who) {
 	struct transaction *t = find_transaction(ledger, who->transaction);
@@ -108,10 +116,7 @@ static struct transaction *open_transaction(struct ledger *ledger, const struct 
 		memcpy(t->name, who->transaction.at, who->transaction.len);
 		TAILQ_INIT(&t->recipients);
 	}
-	if (who->queue_id.len > 0)
-		snprintf(t->queue_id, sizeof t->queue_id, "%.*s", SPAN_ARG(who->queue_id));
-	t->touched = slices_now();
-	t->left = false;
+	touch(t, who);
 	return t;
 }
 
@@ -187,7 +192,7 @@ static struct recipient *find_heirless(const struct ledger *ledger, const struct
 		if (span_equal(span_of(r->transaction->queue_id), who->queue_id) && who->queue_id.len > 0 &&
 		    has_unit(r, terms))
 			return r;
-		if (r->entry.state == LEDGER_RESERVED && !r->transaction->ended)
+		if (r->entry.state == LEDGER_RESERVED && r->transaction->end == LEDGER_OPEN)
 			found = r;
 	}
 	return found;
@@ -232,10 +237,8 @@ static bool look(struct ledger *ledger, const struct ledger_who *who, const stru
 	struct transaction *t = find_transaction(ledger, who->transaction);
 	const struct recipient *r = t == NULL ? NULL : find_recipient(t, ledger, who->address_key);
 
-	if (t != NULL) {
-		t->touched = slices_now();
-		t->left = false;
-	}
+	if (t != NULL)
+		touch(t, who);
 	return (r != NULL && has_unit(r, terms)) || take_over(ledger, who, terms);
 }
 
@@ -296,18 +299,18 @@ void ledger_forget(struct ledger *ledger, struct span transaction, uint64_t addr
 }
 
 int ledger_entries(struct ledger *ledger, struct span transaction, struct ledger_entry **entries_r, size_t *count_r,
-                   bool *ended_r) {
+                   enum ledger_end *end_r) {
 	const struct transaction *t;
 	const struct recipient *r;
 	int outcome = 0;
 
 	*entries_r = NULL;
 	*count_r = 0;
-	*ended_r = false;
+	*end_r = LEDGER_OPEN;
 	pthread_mutex_lock(&ledger->lock);
 	t = find_transaction(ledger, transaction);
 	if (t != NULL) {
-		*ended_r = t->ended;
+		*end_r = t->end;
 		*entries_r = calloc(t->count + 1, sizeof **entries_r);
 		if (*entries_r == NULL)
 			outcome = -1;
@@ -319,20 +322,23 @@ int ledger_entries(struct ledger *ledger, struct span transaction, struct ledger
 	return outcome;
 }
 
-void ledger_end(struct ledger *ledger, struct span transaction, bool spent, ledger_spent *note, void *context) {
+void ledger_end(struct ledger *ledger, struct span transaction, enum ledger_end end, ledger_spent *note,
+                void *context) {
 	struct transaction *t;
 	struct recipient *r;
 
 	pthread_mutex_lock(&ledger->lock);
 	t = find_transaction(ledger, transaction);
 	if (t != NULL) {
-		t->ended = true;
+		t->end = end == LEDGER_FAILED ? LEDGER_OPEN : end;
+		t->left |= end == LEDGER_FAILED;
 		t->touched = slices_now();
 		for (r = TAILQ_FIRST(&t->recipients); r != NULL; r = TAILQ_NEXT(r, link)) {
-			if (spent && r->entry.state == LEDGER_RESERVED) {
+			if (end == LEDGER_SENT && r->entry.state == LEDGER_RESERVED) {
 				r->entry.state = LEDGER_SPENT;
 				note(context, &r->entry.terms, 1);
-			} else if (!spent && (r->entry.state == LEDGER_RESERVED || r->entry.state == LEDGER_SPENT)) {
+			} else if (end != LEDGER_SENT &&
+			           (r->entry.state == LEDGER_RESERVED || r->entry.state == LEDGER_SPENT)) {
 				if (r->entry.state == LEDGER_SPENT)
 					note(context, &r->entry.terms, -1);
 				r->entry.state = LEDGER_WAITS;
@@ -364,7 +370,7 @@ struct tidy {
 static void tidy_one(void *context, struct index_node *node) {
 	struct transaction *t = INDEX_OWNER(node, struct transaction, node);
 	struct tidy *tidy = context;
-	long patience = t->left || t->ended ? tidy->ledger->leave_ms : tidy->ledger->timeout_ms;
+	long patience = t->left || t->end != LEDGER_OPEN ? tidy->ledger->leave_ms : tidy->ledger->timeout_ms;
 
 	if (tidy->all || tidy->now - t->touched >= patience)
 		free_transaction(tidy->ledger, t);

@@ -70,18 +70,25 @@ struct ledger_entry {
 	struct slices_terms terms;
 	enum ledger_state state;
 };
+enum ledger_end {
+	LEDGER_OPEN, /* not ended yet */
+	LEDGER_SENT,
+	LEDGER_HELD,
+	LEDGER_FAILED, /* it may be tried again, and is as open as before */
+};
+
 /* The recipients of a transaction, in the order in which they came; the array is the
- * caller's to free.  `ended_r`: ledger_end() was called.  None where it is unknown;
- * -1 when out of memory. */
+ * caller's to free.  `end_r`: OPEN, SENT or HELD.  None where it is unknown; -1 when out of
+ * memory. */
 int ledger_entries(struct ledger *ledger, struct span transaction, struct ledger_entry **entries_r, size_t *count_r,
-                   bool *ended_r);
+                   enum ledger_end *end_r);
 
 /* How many units were spent (or, negative, were not after all), for the figures.  Must
  * not call the ledger. */
 typedef void ledger_spent(void *context, const struct slices_terms *terms, int units);
-/* The end: units reserved are spent, or else all that are reserved or spent are given
- * back.  Nothing happens where it is unknown. */
-void ledger_end(struct ledger *ledger, struct span transaction, bool spent, ledger_spent *note, void *context);
+/* The end: with LEDGER_SENT units that are reserved are spent, with the others all that are
+ * reserved or spent are given back.  Nothing happens where it is unknown. */
+void ledger_end(struct ledger *ledger, struct span transaction, enum ledger_end end, ledger_spent *note, void *context);
 
 /* Its connection is done with it. */
 void ledger_leave(struct ledger *ledger, struct span transaction);

@@ -64,8 +64,10 @@ const struct warmup_today *limits_today(struct limits *limits, struct store *sto
 		err_set(err, "out of memory");
 		return NULL;
 	}
-	if (is_fresh(known, now))
+	if (is_fresh(known, now)) {
+		known->today.now_stopped = known->today.now_open = known->today.now_closed = false; /* was told */
 		return &known->today;
+	}
 	known->looked = 0;
 	if (warmup_refresh(store, conf, stream, zone, now, &known->today, err) != 0)
 		return NULL;

@@ -9,6 +9,7 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "policyd/server.h"
+#include "policyd/watch.h"
 
 #define TIDY_MS 1000
 
@@ -53,18 +54,20 @@ static void log_totals(const struct policy *policy) {
 }
 
 /* Until it is to end. */
-static void serve(struct policy *policy, const struct daemon *daemon, int signals) {
+static void serve(struct policy *policy, struct watch *watch, const struct daemon *daemon, int signals) {
 	for (;;) {
 		int number = daemon_wait_signal(signals, TIDY_MS);
 
-		if (number == 0)
+		if (number == 0) {
 			policy_tidy(policy);
-		else if (number == SIGHUP)
+			watch_look(watch);
+		} else if (number == SIGHUP) {
 			reload(policy, daemon);
-		else if (number == SIGUSR1)
+		} else if (number == SIGUSR1) {
 			log_totals(policy);
-		else
+		} else {
 			return;
+		}
 	}
 }
 
@@ -87,12 +90,23 @@ static void open_log(struct policy *policy, const struct conf *conf) {
 		log_line(CONF_LOG_WARNING, "no_decision_log", "reason", err.text, NULL);
 }
 
+static struct metrics *open_metrics(const struct conf *conf) {
+	struct err err;
+	struct metrics *metrics = metrics_open(conf->data_dir, "policyd", &err);
+
+	if (metrics == NULL)
+		log_line(CONF_LOG_WARNING, "no_metrics", "reason", err.text, NULL);
+	return metrics;
+}
+
 int main(int argc, char **argv) {
 	struct policy policy = {0};
 	struct daemon_socket socket = {.fd = -1};
 	struct server_setup setup = {.answerer = &server_policy, .context = &policy};
 	struct policy_world *world;
-	struct server *server;
+	struct metrics *metrics;
+	struct server *server = NULL;
+	struct watch *watch;
 	struct daemon daemon;
 	struct err err;
 	int signals;
@@ -119,16 +133,21 @@ int main(int argc, char **argv) {
 		return EX_OSERR;
 	}
 	open_log(&policy, world->conf);
-	server = server_start(&setup, &err);
+	metrics = open_metrics(world->conf);
+	watch = watch_start(&policy, metrics, &err);
+	if (watch != NULL)
+		server = server_start(&setup, &err);
 	if (server == NULL) {
 		fprintf(stderr, "todoku-policyd: %s\n", err.text);
 		return EX_OSERR;
 	}
 	log_line(CONF_LOG_INFO, "ready", "listen", socket.listen, NULL);
-	serve(&policy, &daemon, signals);
+	serve(&policy, watch, &daemon, signals);
 	server_stop(&server);
+	watch_stop(&watch);
 	log_totals(&policy);
 	policy_close(&policy);
+	metrics_close(&metrics);
 	log_line(CONF_LOG_INFO, "stopped", NULL);
 	return EX_OK;
 }

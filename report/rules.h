@@ -16,6 +16,9 @@ struct rules *rules_load(const char *path, struct buf *errors);
 /* The same of text at hand, named `name` in errors; nothing can be included. */
 struct rules *rules_parse(const char *name, struct span text, struct buf *errors);
 void rules_free(struct rules **rules);
+struct phrases;
+/* Of free-text notices (marks.h). */
+const struct phrases *rules_marks(const struct rules *rules);
 size_t rules_count(const struct rules *rules);
 
 /* The file to use where none is named: the administrator's, else the installed

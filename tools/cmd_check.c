@@ -5,6 +5,7 @@
 
 #include "lib/clock.h"
 #include "lib/dkimset.h"
+#include "tools/check.h"
 #include "tools/command.h"
 
 #define TEXT_MAX 1048576
@@ -15,7 +16,7 @@ static void tell_record(void *context, const struct dkimset_key *key, const char
 		fprintf(stderr, "%s._domainkey.%s: record in DNS is %s: %s\n", key->selector, key->domain, dns, found);
 }
 
-/* All that the configuration names: ring, zone, keys.  False after having said
+/* All that the configuration names: ring, zone, keys, what daemons need.  False after having said
  * what is wrong with them. */
 static bool check_named(const struct conf *conf, struct dkimset **keys_r) {
 	struct err err;
@@ -42,7 +43,7 @@ static bool check_named(const struct conf *conf, struct dkimset **keys_r) {
 		good = false;
 	}
 	buf_free(&errors);
-	return good;
+	return check_daemons(conf) && good;
 }
 
 /* The configuration in force, or (without one) the tables of todoku.conf(5). */
@@ -63,24 +64,13 @@ static int dump(const struct conf *conf) {
 	return status;
 }
 
-static bool take_flag(struct command *command, const char *name) {
-	int i;
-
-	for (i = 0; i < command->argc; i++)
-		if (strcmp(command->argv[i], name) == 0) {
-			command->argv[i] = command->argv[--command->argc];
-			return true;
-		}
-	return false;
-}
-
 int check_run(struct command *command) {
-	bool want_dump = take_flag(command, "--dump"), no_dns = take_flag(command, "--no-dns");
+	bool want_dump = command_flag(command, "--dump"), no_dns = command_flag(command, "--no-dns");
 	struct dkimset *keys = NULL;
 	struct conf *conf;
 	int status = EX_OK;
 
-	if (take_flag(command, "--manual"))
+	if (command_flag(command, "--manual"))
 		return dump(NULL);
 	if (command->argc != 0)
 		return command_usage(command, "no argument is needed; -c FILE names another configuration");

@@ -31,6 +31,10 @@ struct verb {
 	int (*run)(struct command *command);
 };
 
+int bounce_classify(struct command *command);
+int bounce_show(struct command *command);
+int bounce_reclassify(struct command *command);
+int report_errors(struct command *command);
 int check_run(struct command *command);
 int key_init(struct command *command);
 int key_rotate(struct command *command);
@@ -52,6 +56,13 @@ int address_import(struct command *command);
 int address_export(struct command *command);
 int consent_show(struct command *command);
 int store_expire_old(struct command *command);
+int warmup_plan(struct command *command);
+int warmup_status(struct command *command);
+int warmup_resume_run(struct command *command);
+int hold_list(struct command *command);
+int hold_release(struct command *command);
+int hold_cancel(struct command *command);
+int explain_run(struct command *command);
 
 /* "todoku: ..." and a newline on standard error; returns the status. */
 int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

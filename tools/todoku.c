@@ -12,6 +12,11 @@
 static const struct verb verbs[] = {
         {"check", "[--dump | --manual] [--no-dns]",
          "says what is wrong with the configuration, the keys and their DNS records", check_run},
+        {"bounce classify", "[--rules FILE] [FILE...]",
+         "says of each failed recipient in a report why it failed and what to do", bounce_classify},
+        {"bounce show", "[ID | ADDRESS | --kept] [--limit N]",
+         "lists what came back; one whole, with what is kept of it", bounce_show},
+        {"bounce reclassify", "[--dry-run]", "judges what is on record by the rules of today", bounce_reclassify},
         {"key init", "[FILE]", "makes the key ring", key_init},
         {"key rotate", "[FILE]", "adds a key that signs from now on; old links stay good", key_rotate},
         {"dkim keygen", "DOMAIN SELECTOR [--type rsa|ed25519] [--bits N] [--out FILE]",
@@ -23,6 +28,7 @@ static const struct verb verbs[] = {
          "lists clicks, opens and the like of a reader or a campaign", event_show},
         {"report kpi", "CAMPAIGN [--csv]", "figures and rates of a campaign, beside what is good", report_kpi},
         {"report links", "CAMPAIGN [--csv]", "clicks of a campaign's links", report_links},
+        {"report errors", "CAMPAIGN [--csv]", "why mail of a campaign came back, and how often", report_errors},
         {"address status", "ADDRESS [--list NAME]", "may the address have mail (of the list)?", address_status},
         {"address show", "ADDRESS", "all that is on record of an address: standing, changes", address_show},
         {"address block", "ADDRESS --why TEXT [--list NAME]", "no more mail (of the list) to the address",
@@ -39,6 +45,16 @@ static const struct verb verbs[] = {
         {"address export", "[--list NAME] [--csv]", "all addresses and their standing", address_export},
         {"store expire", "", "drops what is older than keep_months and keep_proof_months say", store_expire_old},
         {"consent show", "ADDRESS [--csv]", "the proof of consent and refusal of an address", consent_show},
+        {"warmup plan", "[STREAM] [--days N]", "the calendar of a plan, day by day, before anything is sent",
+         warmup_plan},
+        {"warmup status", "[STREAM]", "today's use, tomorrow's quota and why, the breaker, each provider",
+         warmup_status},
+        {"warmup resume", "STREAM --why TEXT", "ends a stop, with the plan's first day, or closes the breaker",
+         warmup_resume_run},
+        {"hold list", "", "mail that waits for quota in Postfix's hold queue, in order", hold_list},
+        {"hold release", "--due | QUEUE-ID...", "lets waiting mail go, in order, as quota allows", hold_release},
+        {"hold cancel", "QUEUE-ID...", "deletes waiting mail", hold_cancel},
+        {"explain", "ADDRESS|QUEUE-ID|MESSAGE-ID", "what was decided of it, and why", explain_run},
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

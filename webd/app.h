@@ -20,7 +20,8 @@
 #include "lib/store_status.h"
 #include "webd/http.h"
 
-struct pages;   /* webd/pages.h: templates, read at start and at each reload */
+struct pages; /* webd/pages.h: templates, read at start and at each reload */
+struct rate;
 struct journal; /* webd/journal.h: events on their way into the store */
 
 /* The number of each list in unsubscribe tokens, in the order of conf->lists. */
@@ -37,6 +38,7 @@ struct webd_world {
 struct app {
 	struct snapshot_box *worlds; /* of struct webd_world */
 	struct journal *journal;
+	struct rate *rates;        /* webd/rate.h: of forms and confirmation mails */
 	struct store_pool *stores; /* handles wait for a locked store at most STORE_PATIENCE */
 };
 
@@ -65,7 +67,7 @@ struct route {
 	const char *name; /* in metrics */
 };
 
-/* NULL where there is none: http_answer_not_found().  Sets request->rest. */
+/* NULL where there is none: pages_not_found().  Sets request->rest. */
 const struct route *route_find(const struct route *table, struct http_request *request);
 
 /* 503 with Retry-After. */

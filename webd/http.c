@@ -80,30 +80,9 @@ void http_answer_text(struct http_answer *answer, unsigned status, const char *t
 	answer->constant_len = strlen(literal);
 }
 
-/* In both languages: which one the reader has, a bad link doesn't say. */
-static const char not_found_page[] =
-        "<!DOCTYPE html>\n"
-        "<html lang=\"ja\">\n"
-        "<head>\n"
-        "<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<title>404</title>\n"
-        "</head>\n"
-        "<body>\n"
-        "<main>\n"
-        "<h1>ページが見つかりません</h1>\n"
-        "<p>リンクが途中で切れているか、変更されています。メールのリンクをもう一度お確かめください。</p>\n"
-        "<div lang=\"en\">\n"
-        "<h2>Page not found</h2>\n"
-        "<p>The link is cut short or was changed. Please try the link in the mail again.</p>\n"
-        "</div>\n"
-        "</main>\n"
-        "</body>\n"
-        "</html>\n";
-
 void http_answer_not_found(struct http_answer *answer) {
 	http_answer_reset(answer);
-	http_answer_text(answer, 404, "text/html; charset=utf-8", not_found_page);
+	http_answer_text(answer, 404, "text/plain; charset=utf-8", "Not found.\n");
 }
 
 void http_answer_not_allowed(struct http_answer *answer, const char *allow) {

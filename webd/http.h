@@ -88,8 +88,7 @@ void http_answer_field(struct http_answer *answer, const char *name, struct span
 const char *http_answer_find(const struct http_answer *answer, const char *name);
 /* Sets status, Content-Type and a body that is a literal. */
 void http_answer_text(struct http_answer *answer, unsigned status, const char *type, const char *literal);
-/* The one answer to every bad token, unknown path and unknown list (S1): 404,
- * always the same octets, no Location. */
+/* Of the admin listener; readers get pages_not_found(). */
 void http_answer_not_found(struct http_answer *answer);
 /* 405 with Allow. */
 void http_answer_not_allowed(struct http_answer *answer, const char *allow);

@@ -20,7 +20,8 @@ struct journal {
 	bool has_thread;
 
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	pthread_cond_t wake;    /* the writer */
+	pthread_cond_t settled; /* those who wait for their records */
 	struct buf pending;
 	struct journal_waiter *first, **last;
 	bool stopping, idle;
@@ -82,6 +83,7 @@ struct journal *journal_open(const struct journal_options *options, struct err *
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_mutex_init(&j->list_lock, NULL);
 	pthread_cond_init(&j->wake, NULL);
+	pthread_cond_init(&j->settled, NULL);
 	buf_init(&j->pending, JOURNAL_PENDING_MAX);
 	buf_init(&j->group, JOURNAL_PENDING_MAX);
 	if (begin(j, err) != 0)
@@ -107,6 +109,7 @@ void journal_close(struct journal **journal) {
 	if (j->dir >= 0)
 		close(j->dir);
 	pthread_cond_destroy(&j->wake);
+	pthread_cond_destroy(&j->settled);
 	pthread_mutex_destroy(&j->list_lock);
 	pthread_mutex_destroy(&j->lock);
 	buf_free(&j->pending);
@@ -227,19 +230,30 @@ static bool take_group(struct journal *j, struct journal_waiter **waiters_r) {
 	return *waiters_r != NULL;
 }
 
+/* Whoever sees an outcome may forget the waiter: it is the last thing done to it. */
+static void settle(struct journal *j, struct journal_waiter *waiter, bool durable) {
+	struct journal_waiter *next;
+
+	pthread_mutex_lock(&j->lock);
+	for (; waiter != NULL; waiter = next) {
+		next = waiter->next;
+		atomic_store_explicit(&waiter->outcome, durable ? JOURNAL_DURABLE : JOURNAL_LOST, memory_order_release);
+	}
+	pthread_cond_broadcast(&j->settled);
+	pthread_mutex_unlock(&j->lock);
+}
+
 static void *run_writer(void *context) {
 	struct journal *j = context;
-	struct journal_waiter *waiter, *next;
+	struct journal_waiter *waiters;
 	struct err err;
 
-	while (take_group(j, &waiter)) {
+	pthread_setname_np(pthread_self(), "webd-journal");
+	while (take_group(j, &waiters)) {
 		bool good = write_group(j, &err) == 0;
 
 		tell_trouble(j, good, &err);
-		for (; waiter != NULL; waiter = next) {
-			next = waiter->next;
-			waiter->done(waiter, good);
-		}
+		settle(j, waiters, good);
 	}
 	return NULL;
 }
@@ -247,7 +261,7 @@ static void *run_writer(void *context) {
 void journal_append(struct journal *journal, struct span record, struct journal_waiter *waiter) {
 	bool taken, wake = false;
 
-	waiter->next = NULL;
+	*waiter = (struct journal_waiter){NULL, JOURNAL_PENDING};
 	pthread_mutex_lock(&journal->lock);
 	journal_record_add(&journal->pending, record);
 	taken = !journal->pending.failed;
@@ -257,44 +271,33 @@ void journal_append(struct journal *journal, struct span record, struct journal_
 		journal->last = &waiter->next;
 		wake = journal->idle;
 		journal->idle = false;
+	} else {
+		waiter->outcome = JOURNAL_LOST;
 	}
 	pthread_mutex_unlock(&journal->lock);
 	if (wake)
 		pthread_cond_signal(&journal->wake);
-	if (!taken)
-		waiter->done(waiter, false);
 }
 
-struct sleeper {
-	struct journal_waiter waiter;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	bool is_done, durable;
-};
+static enum journal_outcome outcome_of(struct journal_waiter *waiter) {
+	return (enum journal_outcome)atomic_load_explicit(&waiter->outcome, memory_order_acquire);
+}
 
-static void wake_sleeper(struct journal_waiter *waiter, bool durable) {
-	struct sleeper *sleeper = (struct sleeper *)waiter;
-
-	pthread_mutex_lock(&sleeper->lock);
-	sleeper->is_done = true;
-	sleeper->durable = durable;
-	pthread_cond_signal(&sleeper->wake);
-	pthread_mutex_unlock(&sleeper->lock);
+int journal_settle(struct journal *journal, struct journal_waiter *waiter) {
+	if (outcome_of(waiter) == JOURNAL_PENDING) {
+		pthread_mutex_lock(&journal->lock);
+		while (outcome_of(waiter) == JOURNAL_PENDING)
+			pthread_cond_wait(&journal->settled, &journal->lock);
+		pthread_mutex_unlock(&journal->lock);
+	}
+	return outcome_of(waiter) == JOURNAL_DURABLE ? 0 : -1;
 }
 
 int journal_append_wait(struct journal *journal, struct span record) {
-	struct sleeper sleeper = {.waiter = {NULL, wake_sleeper}};
+	struct journal_waiter waiter;
 
-	pthread_mutex_init(&sleeper.lock, NULL);
-	pthread_cond_init(&sleeper.wake, NULL);
-	journal_append(journal, record, &sleeper.waiter);
-	pthread_mutex_lock(&sleeper.lock);
-	while (!sleeper.is_done)
-		pthread_cond_wait(&sleeper.wake, &sleeper.lock);
-	pthread_mutex_unlock(&sleeper.lock);
-	pthread_cond_destroy(&sleeper.wake);
-	pthread_mutex_destroy(&sleeper.lock);
-	return sleeper.durable ? 0 : -1;
+	journal_append(journal, record, &waiter);
+	return journal_settle(journal, &waiter);
 }
 
 static uint64_t segment_end(const struct journal *j, const struct journal_segment *segment) {

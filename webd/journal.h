@@ -5,7 +5,7 @@
  * It is one sequence of octets, kept in segments that are only appended to.  A
  * position is a place in that sequence; positions only grow, through restarts
  * too.  One writer thread takes all records that came while it was busy, writes
- * them, calls fdatasync(2) once, and then `done` of each.  So a loaded host gets
+ * them, calls fdatasync(2) once, and wakes those who wait.  So a loaded host gets
  * large groups, and an idle one no delay.
  *
  * journal_open() cuts a torn tail off at the last good record, and begins a new
@@ -45,16 +45,17 @@ struct journal *journal_open(const struct journal_options *options, struct err *
 void journal_close(struct journal **journal);
 const char *journal_id(const struct journal *journal);
 
-/* One who waits for a record; memory of the caller's until `done` was called. */
+/* One who waits for a record; memory of the caller's until it was settled. */
+enum journal_outcome { JOURNAL_PENDING, JOURNAL_DURABLE, JOURNAL_LOST };
 struct journal_waiter {
 	struct journal_waiter *next;
-	/* By the writer's thread, after the group: is the record durable? */
-	void (*done)(struct journal_waiter *waiter, bool durable);
+	_Atomic int outcome;
 };
 
-/* Takes a copy of the record.  `done` may be called before this returns. */
+/* Takes a copy of the record, and does not wait. */
 void journal_append(struct journal *journal, struct span record, struct journal_waiter *waiter);
-/* The same, and waits: 0, or -1 when it could not be made durable. */
+/* Waits for the group that holds it: 0, or -1 when it could not be made durable. */
+int journal_settle(struct journal *journal, struct journal_waiter *waiter);
 int journal_append_wait(struct journal *journal, struct span record);
 
 /* Up to this position all records are durable. */
@@ -65,7 +66,7 @@ bool journal_is_good(const struct journal *journal);
 uint64_t journal_size(const struct journal *journal);
 
 /*
- * Reads whole records from `position` on, 1 MiB or so at a time.  `bytes` gets them,
+ * Reads whole records from `position` on, 256 KiB or so at a time.  `bytes` gets them,
  * as journal_record_next() reads them with `*base_r`; `*start_r` is the position of the first of
  * these octets and `*end_r` where to go on.  Equal positions: nothing more is
  * durable.  Octets that are no record are passed over up to the next segment;
@@ -78,7 +79,7 @@ struct journal_piece {
 	uint64_t end;
 	uint64_t lost;
 };
-#define JOURNAL_PIECE_MAX (1048576 + JOURNAL_RECORD_HEAD_SIZE + JOURNAL_RECORD_MAX)
+#define JOURNAL_PIECE_MAX (262144 + JOURNAL_RECORD_HEAD_SIZE + JOURNAL_RECORD_MAX)
 int journal_read(struct journal *journal, uint64_t position, struct journal_piece *piece, struct err *err);
 /* Removes the segments that lie before `position` wholly. */
 void journal_release(struct journal *journal, uint64_t position);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <zlib.h>
 
 #define MAGIC SPAN("todokuj1")
 
@@ -12,30 +13,14 @@ static void put(unsigned char *to, uint64_t value, unsigned size) {
 		to[i] = (unsigned char)(value >> (8 * (size - 1 - i)));
 }
 
-/* Four bits at a time, of the reflected polynomial EDB88320. */
-static uint32_t crc_add(uint32_t crc, const void *bytes, size_t len) {
-	static const uint32_t table[16] = {
-	        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-	        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-	};
-	const unsigned char *at = bytes;
-
-	for (; len > 0; len--, at++) {
-		crc ^= *at;
-		crc = crc >> 4 ^ table[crc & 15];
-		crc = crc >> 4 ^ table[crc & 15];
-	}
-	return crc;
-}
-
 static uint32_t checksum(uint64_t base, const char *record, size_t payload_len) {
 	unsigned char before[8];
-	uint32_t crc;
+	uLong crc;
 
 	put(before, base, 8);
-	crc = crc_add(0xffffffff, before, sizeof before);
-	crc = crc_add(crc, record, 4);
-	return ~crc_add(crc, record + JOURNAL_RECORD_HEAD_SIZE, payload_len);
+	crc = crc32(0, before, sizeof before);
+	crc = crc32(crc, (const unsigned char *)record, 4);
+	return (uint32_t)crc32(crc, (const unsigned char *)record + JOURNAL_RECORD_HEAD_SIZE, (uInt)payload_len);
 }
 
 void journal_head_format(unsigned char out[JOURNAL_HEAD_SIZE], uint64_t base) {

@@ -1,74 +1,64 @@
 #include "webd/label.h"
 
 struct agent {
-	struct span text; /* without regard to case, where a word begins */
+	const char *text; /* without regard to case, where a word begins */
 	enum store_machine machine;
 };
 
-/* Scanners of mail gateways, previews of messengers, programs and libraries; and
- * the proxies through which mail providers fetch images for their readers. */
-static const struct agent agents[] = {
-        {SPAN("GoogleImageProxy"), STORE_MACHINE_PROXY},
-        {SPAN("ggpht.com"), STORE_MACHINE_PROXY},
-        {SPAN("YahooMailProxy"), STORE_MACHINE_PROXY},
-        {SPAN("YahooCacheSystem"), STORE_MACHINE_PROXY},
-        {SPAN("DuckDuckGo-Email"), STORE_MACHINE_PROXY},
-        {SPAN("barracuda"), STORE_MACHINE_SCANNER},
-        {SPAN("proofpoint"), STORE_MACHINE_SCANNER},
-        {SPAN("mimecast"), STORE_MACHINE_SCANNER},
-        {SPAN("messagelabs"), STORE_MACHINE_SCANNER},
-        {SPAN("symantec"), STORE_MACHINE_SCANNER},
-        {SPAN("trendmicro"), STORE_MACHINE_SCANNER},
-        {SPAN("trend micro"), STORE_MACHINE_SCANNER},
-        {SPAN("fortiguard"), STORE_MACHINE_SCANNER},
-        {SPAN("fortimail"), STORE_MACHINE_SCANNER},
-        {SPAN("sophos"), STORE_MACHINE_SCANNER},
-        {SPAN("CiscoSecureEmail"), STORE_MACHINE_SCANNER},
-        {SPAN("ironport"), STORE_MACHINE_SCANNER},
-        {SPAN("hornetsecurity"), STORE_MACHINE_SCANNER},
-        {SPAN("trustwave"), STORE_MACHINE_SCANNER},
-        {SPAN("mailmarshal"), STORE_MACHINE_SCANNER},
-        {SPAN("zscaler"), STORE_MACHINE_SCANNER},
-        {SPAN("paloalto"), STORE_MACHINE_SCANNER},
-        {SPAN("safelinks"), STORE_MACHINE_SCANNER},
-        {SPAN("BingPreview"), STORE_MACHINE_SCANNER},
-        {SPAN("SkypeUriPreview"), STORE_MACHINE_SCANNER},
-        {SPAN("facebookexternalhit"), STORE_MACHINE_SCANNER},
-        {SPAN("Slackbot"), STORE_MACHINE_SCANNER},
-        {SPAN("Twitterbot"), STORE_MACHINE_SCANNER},
-        {SPAN("Discordbot"), STORE_MACHINE_SCANNER},
-        {SPAN("WhatsApp/"), STORE_MACHINE_SCANNER},
-        {SPAN("googlebot"), STORE_MACHINE_SCANNER},
-        {SPAN("bingbot"), STORE_MACHINE_SCANNER},
-        {SPAN("linkcheck"), STORE_MACHINE_SCANNER},
-        {SPAN("HeadlessChrome"), STORE_MACHINE_SCANNER},
-        {SPAN("PhantomJS"), STORE_MACHINE_SCANNER},
-        {SPAN("python-requests"), STORE_MACHINE_SCANNER},
-        {SPAN("python-urllib"), STORE_MACHINE_SCANNER},
-        {SPAN("aiohttp"), STORE_MACHINE_SCANNER},
-        {SPAN("Go-http-client"), STORE_MACHINE_SCANNER},
-        {SPAN("Apache-HttpClient"), STORE_MACHINE_SCANNER},
-        {SPAN("Jakarta"), STORE_MACHINE_SCANNER},
-        {SPAN("libwww-perl"), STORE_MACHINE_SCANNER},
-        {SPAN("curl/"), STORE_MACHINE_SCANNER},
-        {SPAN("Wget/"), STORE_MACHINE_SCANNER},
-        {SPAN("AHC/"), STORE_MACHINE_SCANNER},
-        {SPAN("node-fetch"), STORE_MACHINE_SCANNER},
-        {SPAN("axios/"), STORE_MACHINE_SCANNER},
+#define PROXY(text)                                                                                                    \
+	{ text, STORE_MACHINE_PROXY }
+#define SCANNER(text)                                                                                                  \
+	{ text, STORE_MACHINE_SCANNER }
+#define AGENTS(...)                                                                                                    \
+	(const struct agent[]) {                                                                                       \
+		__VA_ARGS__, {                                                                                         \
+			NULL, STORE_MACHINE_NONE                                                                       \
+		}                                                                                                      \
+	}
+
+/* By first letter.  Scanners of mail gateways, previews of messengers, programs and
+ * libraries; and the proxies through which mail providers fetch images for their
+ * readers. */
+static const struct agent *const agents[26] = {
+        ['a' - 'a'] = AGENTS(SCANNER("aiohttp"), SCANNER("Apache-HttpClient"), SCANNER("AHC/"), SCANNER("axios/")),
+        ['b' - 'a'] = AGENTS(SCANNER("barracuda"), SCANNER("BingPreview"), SCANNER("bingbot")),
+        ['c' - 'a'] = AGENTS(SCANNER("CiscoSecureEmail"), SCANNER("curl/")),
+        ['d' - 'a'] = AGENTS(PROXY("DuckDuckGo-Email"), SCANNER("Discordbot")),
+        ['f' - 'a'] = AGENTS(SCANNER("fortiguard"), SCANNER("fortimail"), SCANNER("facebookexternalhit")),
+        ['g' - 'a'] =
+                AGENTS(PROXY("GoogleImageProxy"), PROXY("ggpht.com"), SCANNER("googlebot"), SCANNER("Go-http-client")),
+        ['h' - 'a'] = AGENTS(SCANNER("hornetsecurity"), SCANNER("HeadlessChrome")),
+        ['i' - 'a'] = AGENTS(SCANNER("ironport")),
+        ['j' - 'a'] = AGENTS(SCANNER("Jakarta")),
+        ['l' - 'a'] = AGENTS(SCANNER("linkcheck"), SCANNER("libwww-perl")),
+        ['m' - 'a'] = AGENTS(SCANNER("mimecast"), SCANNER("messagelabs"), SCANNER("mailmarshal")),
+        ['n' - 'a'] = AGENTS(SCANNER("node-fetch")),
+        ['p' - 'a'] = AGENTS(SCANNER("proofpoint"), SCANNER("paloalto"), SCANNER("PhantomJS"),
+                             SCANNER("python-requests"), SCANNER("python-urllib")),
+        ['s' - 'a'] = AGENTS(SCANNER("symantec"), SCANNER("sophos"), SCANNER("safelinks"), SCANNER("SkypeUriPreview"),
+                             SCANNER("Slackbot")),
+        ['t' - 'a'] =
+                AGENTS(SCANNER("trendmicro"), SCANNER("trend micro"), SCANNER("trustwave"), SCANNER("Twitterbot")),
+        ['w' - 'a'] = AGENTS(SCANNER("WhatsApp/"), SCANNER("Wget/")),
+        ['y' - 'a'] = AGENTS(PROXY("YahooMailProxy"), PROXY("YahooCacheSystem")),
+        ['z' - 'a'] = AGENTS(SCANNER("zscaler")),
 };
 
 /* Where a word ends: there are new ones every day. */
 static const struct span endings[] = {SPAN("crawler"), SPAN("spider"), SPAN("scanner")};
 
 static enum store_machine find_word(struct span from_word, size_t word_len) {
-	struct span word = span_make(from_word.at, word_len);
+	const struct agent *agent = NULL;
+	char first = ascii_lower(from_word.at[0]);
 	size_t i;
 
-	for (i = 0; i < sizeof agents / sizeof *agents; i++)
-		if (span_starts_nocase(from_word, agents[i].text))
-			return agents[i].machine;
+	if (ascii_is_alpha(first))
+		agent = agents[first - 'a'];
+	for (; agent != NULL && agent->text != NULL; agent++)
+		if (span_starts_nocase(from_word, span_of(agent->text)))
+			return agent->machine;
 	for (i = 0; i < sizeof endings / sizeof *endings; i++)
-		if (span_ends_nocase(word, endings[i]))
+		if (span_ends_nocase(span_make(from_word.at, word_len), endings[i]))
 			return STORE_MACHINE_SCANNER;
 	return STORE_MACHINE_NONE;
 }

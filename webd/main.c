@@ -14,6 +14,7 @@
 #include "lib/store_pool.h"
 #include "webd/applier.h"
 #include "webd/journal.h"
+#include "webd/rate.h"
 #include "webd/routes.h"
 #include "webd/server.h"
 
@@ -101,12 +102,14 @@ static int open_app(struct webd *webd, const struct conf *conf, struct err *err)
 	webd->store.busy_timeout = STORE_PATIENCE_MS / 1000;
 	stats_open(&webd->stats, conf->data_dir, routes_public);
 	webd->app.worlds = snapshot_box_new(destroy_world);
+	webd->app.rates = rate_new();
 	webd->app.stores = store_pool_new(&webd->store, err);
 	webd->app.journal = journal_open(&options, err);
 	if (webd->app.stores == NULL || webd->app.journal == NULL)
 		return -1;
 	webd->workers = workers_start(SLOW_THREADS, SLOW_QUEUE);
-	if (webd->app.worlds == NULL || webd->workers == NULL || snapshot_set(webd->app.worlds, webd->first) != 0)
+	if (webd->app.worlds == NULL || webd->app.rates == NULL || webd->workers == NULL ||
+	    snapshot_set(webd->app.worlds, webd->first) != 0)
 		return err_set(err, "out of memory or threads");
 	webd->first = NULL;
 	webd->applier = applier_start(webd->app.journal, &webd->store, &webd->stats, err);
@@ -200,6 +203,7 @@ static void stop(struct webd *webd) {
 	applier_stop(&webd->applier);
 	journal_close(&webd->app.journal);
 	store_pool_free(&webd->app.stores);
+	rate_free(&webd->app.rates);
 	snapshot_box_free(&webd->app.worlds);
 	tls_free(&webd->tls);
 	stats_close(&webd->stats);

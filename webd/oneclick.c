@@ -2,29 +2,23 @@
 
 #include "lib/log.h"
 #include "lib/token.h"
-#include "webd/http_query.h"
-#include "webd/multipart.h"
-#include "webd/routes.h"
+#include "webd/form_body.h"
+#include "webd/pages.h"
 #include "webd/unsubscribe.h"
-
-#define FIELD SPAN("List-Unsubscribe")
-#define VALUE SPAN("One-Click")
 
 bool oneclick_is(const struct http_request *request) {
 	struct span type = http_field_value(request, "Content-Type");
-	struct buf value;
+	struct form_body form;
 	bool is;
 
 	if (request->method != HTTP_POST)
 		return false;
-	buf_init(&value, VALUE.len + 1);
-	/* Whoever forgets the type means a form. */
-	if (span_starts_nocase(type, SPAN("multipart/form-data")))
-		multipart_value(type, request->body, FIELD, &value);
-	else
-		http_query_value(request->body, FIELD, &value);
-	is = span_equal(buf_span(&value), VALUE);
-	buf_free(&value);
+	/* Whoever forgets the type means the simple one. */
+	if (type.len == 0)
+		type = SPAN("application/x-www-form-urlencoded");
+	is = form_body_parse(type, request->body, &form) == 0 &&
+	     span_equal(form_body_value(&form, "List-Unsubscribe"), SPAN("One-Click"));
+	form_body_free(&form);
 	return is;
 }
 
@@ -62,7 +56,7 @@ static void answer_done(struct http_answer *answer) {
 /* Who it is, a shared link can't say (B13): a person finds the form there. */
 static void answer_who(struct app *app, const struct webd_world *world, const struct http_request *request,
                        struct http_answer *answer) {
-	routes_unsubscribe_page(app, world, request, answer);
+	page_unsubscribe(app, world, request, answer);
 	answer->status = 400;
 }
 
@@ -72,12 +66,12 @@ void oneclick_unsubscribe(struct app *app, const struct webd_world *world, const
 	enum found found;
 
 	if (!oneclick_is(request)) {
-		routes_unsubscribe_page(app, world, request, answer);
+		page_unsubscribe(app, world, request, answer);
 		return;
 	}
 	found = find(world, request, &what);
 	if (found == BAD_TOKEN)
-		http_answer_not_found(answer);
+		pages_not_found(world, request, answer);
 	else if (found == SHARED_TOKEN)
 		answer_who(app, world, request, answer);
 	else if (unsubscribe_now(app, world, request, &what) == 0)

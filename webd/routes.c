@@ -4,6 +4,7 @@
 
 #include "webd/admin.h"
 #include "webd/oneclick.h"
+#include "webd/pages.h"
 #include "webd/track.h"
 
 const struct route routes_public[] = {
@@ -11,6 +12,8 @@ const struct route routes_public[] = {
         {"/o/", ".gif", ROUTE_FAST, track_open, NULL, "open"},
         {"/v/", ".gif", ROUTE_FAST, track_conversion, NULL, "conversion"},
         {"/u/", "", ROUTE_SLOW, oneclick_unsubscribe, oneclick_overflow, "unsubscribe"},
+        {"/f/", "", ROUTE_SLOW, page_form, NULL, "form"},
+        {"/j/", "", ROUTE_SLOW, page_confirm, NULL, "confirm"},
         {NULL, NULL, ROUTE_FAST, NULL, NULL, NULL},
 };
 
@@ -44,10 +47,4 @@ void app_answer_busy(struct http_answer *answer) {
 	http_answer_reset(answer);
 	http_answer_text(answer, 503, "text/plain; charset=utf-8", "Please try again in a few minutes.\n");
 	http_answer_field(answer, "Retry-After", SPAN("120"));
-}
-
-void routes_unsubscribe_page(struct app *app, const struct webd_world *world, const struct http_request *request,
-                             struct http_answer *answer) {
-	(void)app, (void)world, (void)request;
-	http_answer_not_found(answer);
 }

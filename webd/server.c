@@ -121,7 +121,7 @@ static struct MHD_Daemon *start_daemon(struct server *server) {
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_TURBO;
 	unsigned threads = options->threads > 1 ? options->threads : 0;
 	struct MHD_OptionItem tls[] = {
-	        {MHD_OPTION_HTTPS_CERT_CALLBACK, (intptr_t)on_certificate, NULL},
+	        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(intptr_t)on_certificate},
 	        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
 	        {MHD_OPTION_END, 0, NULL}};
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
@@ -134,7 +134,7 @@ static struct MHD_Daemon *start_daemon(struct server *server) {
 	                        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
 	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX, MHD_OPTION_CONNECTION_LIMIT,
 	                        (unsigned)(options->limits.all + LIMIT_SLACK) * (threads == 0 ? 1 : threads),
-	                        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options->tls != NULL ? tls : none,
+	                        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_ARRAY, options->tls != NULL ? tls : none,
 	                        MHD_OPTION_END);
 }
 

@@ -3,8 +3,9 @@
 #include <strings.h>
 
 #include "lib/token.h"
-#include "webd/http_query.h"
+#include "webd/form_body.h"
 #include "webd/label.h"
+#include "webd/pages.h"
 #include "webd/record.h"
 #include "webd/visitor.h"
 
@@ -66,7 +67,7 @@ void track_click(struct app *app, const struct webd_world *world, const struct h
 		return;
 	buf_init(&bytes, TOKEN_BYTES_MAX);
 	if (!find_token(world, request, TOKEN_CLICK, &bytes, &token) || !may_lead_to(token.target)) {
-		http_answer_not_found(answer);
+		pages_not_found(world, request, answer);
 	} else {
 		answer->status = 302;
 		http_answer_field(answer, "Location", token.target);
@@ -99,7 +100,7 @@ void track_open(struct app *app, const struct webd_world *world, const struct ht
 		return;
 	buf_init(&bytes, TOKEN_BYTES_MAX);
 	if (!find_token(world, request, TOKEN_OPEN, &bytes, &token)) {
-		http_answer_not_found(answer);
+		pages_not_found(world, request, answer);
 	} else {
 		answer_pixel(answer);
 		event.campaign = token.campaign;
@@ -112,6 +113,20 @@ void track_open(struct app *app, const struct webd_world *world, const struct ht
 	buf_free(&bytes);
 }
 
+/* What the page gave, without control characters, as much as is kept. */
+static void add_value(struct span query, struct buf *out) {
+	struct form_body form;
+
+	if (form_body_parse(SPAN("application/x-www-form-urlencoded"), query, &form) == 0) {
+		struct span value = form_body_value(&form, "v");
+		size_t i;
+
+		for (i = 0; i < value.len && i < VALUE_MAX; i++)
+			buf_add_byte(out, (unsigned char)value.at[i] < 0x20 || value.at[i] == 0x7f ? '?' : value.at[i]);
+	}
+	form_body_free(&form);
+}
+
 void track_conversion(struct app *app, const struct webd_world *world, const struct http_request *request,
                       struct http_answer *answer) {
 	struct store_event event = {.kind = STORE_CONVERSION, .shared = true};
@@ -122,14 +137,14 @@ void track_conversion(struct app *app, const struct webd_world *world, const str
 	if (!is_read(request, answer))
 		return;
 	if (list == NULL) {
-		http_answer_not_found(answer);
+		pages_not_found(world, request, answer);
 		return;
 	}
 	answer_pixel(answer);
 	if (request->method != HTTP_GET)
 		return;
 	buf_init(&value, VALUE_MAX);
-	http_query_value(request->query, SPAN("v"), &value);
+	add_value(request->query, &value);
 	event.list = span_of(list->name);
 	event.value = buf_span(&value);
 	record(world, request, 0, &event, answer);

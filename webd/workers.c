@@ -18,6 +18,7 @@ static void *run(void *context) {
 	struct workers *workers = context;
 	struct work *work;
 
+	pthread_setname_np(pthread_self(), "webd-worker");
 	for (;;) {
 		pthread_mutex_lock(&workers->lock);
 		while (workers->first == NULL && !workers->stopping)
@@ -71,18 +72,21 @@ void workers_stop(struct workers **workers) {
 	free(w);
 }
 
-bool workers_push(struct workers *workers, struct work *work) {
-	bool taken;
-
+void workers_push(struct workers *workers, struct work *work) {
 	work->next = NULL;
 	pthread_mutex_lock(&workers->lock);
-	taken = workers->waiting < workers->queue;
-	if (taken) {
-		*workers->last = work;
-		workers->last = &work->next;
-		workers->waiting++;
-		pthread_cond_signal(&workers->wake);
-	}
+	*workers->last = work;
+	workers->last = &work->next;
+	workers->waiting++;
+	pthread_cond_signal(&workers->wake);
 	pthread_mutex_unlock(&workers->lock);
-	return taken;
+}
+
+bool workers_are_full(struct workers *workers) {
+	bool full;
+
+	pthread_mutex_lock(&workers->lock);
+	full = workers->waiting >= workers->queue;
+	pthread_mutex_unlock(&workers->lock);
+	return full;
 }

@@ -15,11 +15,12 @@ struct work {
 	void (*run)(struct work *work);
 };
 
-/* NULL when out of memory or threads.  At most `queue` pieces wait. */
+/* NULL when out of memory or threads. */
 struct workers *workers_start(size_t threads, size_t queue);
 /* After all pieces are done; nobody may push any more. */
 void workers_stop(struct workers **workers);
-/* False when too many wait already: nothing was taken. */
-bool workers_push(struct workers *workers, struct work *work);
+void workers_push(struct workers *workers, struct work *work);
+/* Do as many wait as were meant to?  No more are refused; ask before. */
+bool workers_are_full(struct workers *workers);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "lib/token.h"
 #include "webd/app.h"
+#include "webd/pages.h"
 
 static int find_list_ids(struct webd_world *world) {
 	size_t i;
@@ -37,11 +38,15 @@ struct webd_world *webd_world_load(const char *conf_file, struct buf *errors) {
 	world->zone = zone_load(world->conf->timezone, &err);
 	if (world->zone == NULL)
 		buf_printf(errors, "timezone: %s\n", err.text);
+	world->pages = pages_load(world->conf, &err);
+	if (world->pages == NULL)
+		buf_printf(errors, "%s\n", err.text);
 	if (world->conf->webd.base_url[0] == '\0')
 		buf_printf(errors, "%s: webd: base_url: not set; without it no Host is ours\n", conf_file);
 	world->base_url = span_of(world->conf->webd.base_url);
 	world->host = host_of(world->base_url);
-	if (world->ring == NULL || world->zone == NULL || world->base_url.len == 0 || find_list_ids(world) != 0)
+	if (world->ring == NULL || world->zone == NULL || world->pages == NULL || world->base_url.len == 0 ||
+	    find_list_ids(world) != 0)
 		webd_world_free(&world);
 	return world;
 }
@@ -53,6 +58,7 @@ void webd_world_free(struct webd_world **world) {
 	if (w == NULL)
 		return;
 	free(w->list_ids);
+	pages_free(&w->pages);
 	zone_free(&w->zone);
 	keyring_free(&w->ring);
 	conf_free(&w->conf);

@@ -137,9 +137,9 @@ make_stand_ins() { # FOLDER DAEMON...
 		#!/usr/bin/python3
 		import re, socket, sys
 		name = sys.argv[0].rsplit("-", 1)[1]
-		section = re.search(r"(?m)^%s +\{(.*)\}" % name, open(sys.argv[3]).read()).group(1)
+		section = re.search(r"(?ms)^%s +\{(.*?)(?=^[a-z])" % name, open(sys.argv[3]).read()).group(1)
 		held = []
-		for kind, where in re.findall(r'listen = "(unix:)?([^"]*)"', section):
+		for kind, where in re.findall(r'listen *= "(unix:)?([^"]*)"', section):
 		    if kind:
 		        held.append(socket.socket(socket.AF_UNIX))
 		        held[-1].bind(where)
@@ -171,7 +171,7 @@ is 'BASE_URL CONF DKIM_DNS POSTFIX_CONFIG SENDMAIL SINK SMTP SMTP_INLINE TODOKU'
 	"$(cut -d= -f1 "$a/env" | sort | paste -sd' ')" 'names in env'
 is 'todoku-sink postfix' "$("$sandbox" status "$a" | sed 's/: runs.*//' | paste -sd' ')" 'status names what runs'
 is '' "$(postconf -c "$(get "$a" POSTFIX_CONFIG)" -n 2>&1 >/dev/null)" 'Postfix knows every parameter'
-is '' "$(postconf -c "$(get "$a" POSTFIX_CONFIG)" -P 2>&1 | grep -E 'milter|policy|warning')" 'no milter, no policy'
+is '' "$(postconf -c "$(get "$a" POSTFIX_CONFIG)" -P 2>&1 | grep -v '= *$' | grep -E 'milter|policy|warning')" 'no milter, no policy'
 timeout 60 "$sandbox" start --no-milter "$a" 2>/dev/null
 is 75 $? 'a second start in the same folder is refused'
 is 0 "$("$sandbox" status "$a" >/dev/null; echo $?)" '... and does the first no harm'

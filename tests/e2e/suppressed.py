@@ -1,16 +1,29 @@
 #!/usr/bin/python3
 """Who left a list or is blocked gets no more of its mail (W6, U2): refused with status,
 reason and date, or quietly dropped; other lists' mail goes on unless the address
-itself is blocked.  Reports of what was refused carry no control header (H6)."""
+itself is blocked.  Reports of what was refused carry no control header (H6).
+
+The milter alone: todoku-policyd would refuse them before.  Lists without a stream
+are none of its business."""
 import os
 import re
 import smtplib
+import tempfile
 import time
 
 import sandbox
 
+BUILD = os.environ.get("TODOKU_BUILD") or os.path.join(sandbox.SOURCE, "build")
 CONF = """
 store { busy_timeout = "1s" }
+list "news" {
+  sender  = { "news@example.com" }
+  list_id = "news.example.com"
+}
+list "plain" {
+  sender = { "plain@example.com" }
+  track  { clicks = false  opens = false }
+}
 list "calm" {
   sender = { "calm@example.com" }
   track  { clicks = false  opens = false }
@@ -191,6 +204,13 @@ def counted(tap, box):
 
 
 class Box(sandbox.Sandbox):
+    """Built programs but for the other daemons."""
+    def __init__(self, conf):
+        with tempfile.TemporaryDirectory(prefix="todoku-programs.") as folder:
+            for name in ("todoku", "todoku-milter", "todoku-sink"):
+                os.symlink(os.path.join(BUILD, name), os.path.join(folder, name))
+            super().__init__(conf, build=folder)
+
     def unsubscribe(self, address, name):
         """As another system's list of those who left."""
         path = os.path.join(self.base, "left.csv")

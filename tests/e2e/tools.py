@@ -19,7 +19,7 @@ group      = "nogroup"
 timezone   = "Asia/Tokyo"
 store {{ path = "{dir}/todoku.db" }}
 milter {{ listen = "unix:{dir}/milter.sock" }}
-webd {{ base_url = "https://t.example.com" }}
+webd {{ base_url = "https://t.example.com"  pages = "{pages}" }}
 list "news" {{ sender = {{ "news@example.com" }} }}
 list "plain" {{ sender = {{ "plain@example.com" }} }}
 """
@@ -32,7 +32,7 @@ class Bench:
         os.chmod(self.dir, 0o777)
         self.conf = os.path.join(self.dir, "todoku.conf")
         with open(self.conf, "w", encoding="utf-8") as file:
-            file.write(CONF.format(dir=self.dir))
+            file.write(CONF.format(dir=self.dir, pages=os.path.join(sandbox.SOURCE, "conf/pages")))
         self.run("key", "init")
 
     def run(self, *arguments):
@@ -234,6 +234,35 @@ def figures(b):
     b.expect(1, "no campaign", "event", "show", "summer")
 
 
+def checks(b):
+    """What the daemons would miss at their start."""
+    with open(b.conf, encoding="utf-8") as file:
+        good = file.read()
+
+    def check(status, text, added):
+        with open(b.conf, "w", encoding="utf-8") as file:
+            file.write(good + added)
+        b.expect(status, text, "check", "--no-dns")
+
+    def certificate(name, days="30"):
+        run = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+               "-subj", "/CN=t.example.com", "-days", days, "-keyout", f"{b.dir}/{name}.key", "-out", f"{b.dir}/{name}.crt"]
+        subprocess.run(run, check=True, stderr=subprocess.DEVNULL)
+
+    certificate("a")
+    certificate("b", "2")
+    check(0, ": good", "")
+    check(78, "webd.pages: ", f'webd {{ pages = "{b.dir}/none" }}\n')
+    check(0, ": good", 'bounced { domain = "bounce.example.com" }\n')
+    rules = b.write(b"nonsense\n", "rules")
+    check(78, "bounced.rules: ", f'bounced {{ domain = "bounce.example.com" rules = "{rules}" }}\n')
+    check(0, ": good", f'webd {{ tls_cert = "{b.dir}/a.crt" tls_key = "{b.dir}/a.key" }}\n')
+    check(0, "ends within 14 days", f'webd {{ tls_cert = "{b.dir}/b.crt" tls_key = "{b.dir}/b.key" }}\n')
+    check(78, "is not the key of", f'webd {{ tls_cert = "{b.dir}/a.crt" tls_key = "{b.dir}/b.key" }}\n')
+    check(78, "allowed: a readable certificate", f'webd {{ tls_cert = "{b.dir}/a.key" tls_key = "{b.dir}/a.key" }}\n')
+    check(0, ": good", "")
+
+
 def main():
     tap = sandbox.Tap()
     b = Bench(tap)
@@ -243,6 +272,7 @@ def main():
         imports(b)
         exports(b)
         figures(b)
+        checks(b)
     finally:
         shutil.rmtree(b.dir, ignore_errors=True)
     tap.end()

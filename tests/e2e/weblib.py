@@ -92,7 +92,7 @@ group = "nogroup"
 log {{ target = "stderr" }}
 store {{ path = "{dir}/data/todoku.db" }}
 webd {{ listen = "127.0.0.1:{port}" admin_listen = "127.0.0.1:{admin}" base_url = "https://t.example.com"
-       {webd} }}
+       pages = "{source}/conf/pages" {webd} }}
 domain "example.com" {{ dkim "s" {{ key = "{dir}/dkim.pem" }} }}
 list "news" {{ sender = {{ "news@example.com" }} list_id = "news.example.com" }}
 {add}
@@ -125,69 +125,11 @@ class Answer:
         return self.status, [f for f in self.fields if f[0] != "Date"], self.body
 
 
-class Webd:
-    def __init__(self, webd="", add="", program=None):
-        self.dir = tempfile.mkdtemp(prefix="todoku-webd.", dir=os.environ.get("TODOKU_E2E_DIR", "/tmp"))
-        os.chmod(self.dir, 0o755)
-        os.mkdir(self.dir + "/data")
-        if os.geteuid() == 0:
-            shutil.chown(self.dir + "/data", "nobody", "nogroup")
-        build = os.environ.get("TODOKU_BUILD") or os.path.join(SOURCE, "build")
-        self.program = program or os.path.join(build, "todoku-webd")
-        self.ring = Ring()
-        self.ring.write(self.dir + "/token.keys")
-        if os.geteuid() == 0:
-            shutil.chown(self.dir + "/token.keys", "nobody", "nogroup")
-        subprocess.run(["openssl", "genrsa", "-out", self.dir + "/dkim.pem", "1024"], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.port, self.admin = free_ports(2)
-        self.database = self.dir + "/data/todoku.db"
-        self.configure(webd, add)
-        self.process = None
-        self.start()
+class Speaker:
+    """Requests to a listener, octet by octet."""
 
-    def configure(self, webd="", add=""):
-        with open(self.dir + "/todoku.conf", "w", encoding="utf-8") as out:
-            out.write(CONF.format(dir=self.dir, port=self.port, admin=self.admin, webd=webd, add=add))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        self.stop()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def log(self):
-        with open(self.dir + "/log", encoding="utf-8", errors="replace") as log:
-            return log.read()
-
-    def start(self):
-        before = self.log().count("event=ready") if os.path.exists(self.dir + "/log") else 0
-        with open(self.dir + "/log", "ab") as log:
-            self.process = subprocess.Popen([self.program, "-f", "-c", self.dir + "/todoku.conf"], stdout=log,
-                                            stderr=log)
-
-        def ready():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"todoku-webd ended with {self.process.returncode}:\n{self.log()}")
-            return self.log().count("event=ready") > before
-
-        wait_for("todoku-webd", ready)
-
-    def stop(self, number=signal.SIGTERM):
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(number)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        return self.process.returncode
-
-    def reload(self):
-        before = len(re.findall("event=reload", self.log()))
-        self.process.send_signal(signal.SIGHUP)
-        wait_for("a reload", lambda: len(re.findall("event=reload", self.log())) > before)
+    def __init__(self, port, admin):
+        self.port, self.admin = port, admin
 
     def raw(self, octets, port=None, patience=20, half_close=False):
         """All that comes back until the other side closes."""
@@ -228,6 +170,71 @@ class Webd:
         return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
                    if re.match(re.escape(name) + r"[{ ]", line) and labels in line)
 
+
+class Webd(Speaker):
+    def __init__(self, webd="", add="", program=None):
+        self.dir = tempfile.mkdtemp(prefix="todoku-webd.", dir=os.environ.get("TODOKU_E2E_DIR", "/tmp"))
+        os.chmod(self.dir, 0o755)
+        os.mkdir(self.dir + "/data")
+        if os.geteuid() == 0:
+            shutil.chown(self.dir + "/data", "nobody", "nogroup")
+        build = os.environ.get("TODOKU_BUILD") or os.path.join(SOURCE, "build")
+        self.program = program or os.path.join(build, "todoku-webd")
+        self.ring = Ring()
+        self.ring.write(self.dir + "/token.keys")
+        if os.geteuid() == 0:
+            shutil.chown(self.dir + "/token.keys", "nobody", "nogroup")
+        subprocess.run(["openssl", "genrsa", "-out", self.dir + "/dkim.pem", "1024"], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        super().__init__(*free_ports(2))
+        self.database = self.dir + "/data/todoku.db"
+        self.configure(webd, add)
+        self.process = None
+        self.start()
+
+    def configure(self, webd="", add="", admin=None):
+        with open(self.dir + "/todoku.conf", "w", encoding="utf-8") as out:
+            out.write(CONF.format(source=SOURCE, dir=self.dir, port=self.port, admin=admin or self.admin, webd=webd, add=add))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def log(self):
+        with open(self.dir + "/log", encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def start(self):
+        before = self.log().count("event=ready") if os.path.exists(self.dir + "/log") else 0
+        with open(self.dir + "/log", "ab") as log:
+            self.process = subprocess.Popen([self.program, "-f", "-c", self.dir + "/todoku.conf"], stdout=log,
+                                            stderr=log)
+
+        def ready():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"todoku-webd ended with {self.process.returncode}:\n{self.log()}")
+            return self.log().count("event=ready") > before
+
+        wait_for("todoku-webd", ready)
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        return self.process.returncode
+
+    def reload(self):
+        before = len(re.findall("event=reload", self.log()))
+        self.process.send_signal(signal.SIGHUP)
+        wait_for("a reload", lambda: len(re.findall("event=reload", self.log())) > before)
+
     def sql(self, query, *arguments):
         with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30) as database:
             return database.execute(query, arguments).fetchall()
@@ -245,3 +252,10 @@ def one_click(kind="urlencoded"):
 
 def quote(text):
     return urllib.parse.quote(text, safe="")
+
+
+def promtool(text):
+    """What promtool has against the metrics."""
+    run = subprocess.run(["promtool", "check", "metrics"], input=text, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, check=False)
+    return run.stdout.decode() or ("" if run.returncode == 0 else f"ended with {run.returncode}")

@@ -14,12 +14,15 @@ say() {
 included() { grep -nE '^#include "' "$1"/*.[ch] | grep -vE "#include \"($2)/" || true; }
 
 say "lib/ includes only lib/" "$(included lib lib)"
-for daemon in milter policyd bounced webd; do
+say "report/ includes only itself and lib/" "$(included report 'report|lib')"
+for daemon in milter policyd webd; do
 	[ -d $daemon ] && say "$daemon/ includes only itself and lib/" "$(included $daemon "$daemon|lib")"
 done
-say "tools/ includes only itself and lib/" "$(included tools 'tools|lib')"
-say "includes name their folder" "$(grep -nE '^#include "[^/"]+"' lib/*.[ch] milter/*.[ch] tools/*.[ch] || true)"
-say "our headers include only the C library and ours" "$(grep -nE '^#include <' lib/*.h milter/*.h tools/*.h |
+say "bounced/ includes only itself, report/ and lib/" "$(included bounced 'bounced|report|lib')"
+say "tools/ includes only itself, report/ and lib/" "$(included tools 'tools|report|lib')"
+say "includes name their folder" "$(grep -nE '^#include "[^/"]+"' lib/*.[ch] report/*.[ch] milter/*.[ch] tools/*.[ch] || true)"
+say "our headers include only the C library and ours" "$(grep -nE '^#include <' lib/*.h report/*.h milter/*.h tools/*.h |
 	grep -vE '<(std[a-z]+|sys/types|time|netinet/in|string|sqlite3|math)\.h>' || true)"
-say "GLib stays inside the MIME file" "$(grep -lE '<(glib|gmime)' lib/*.c milter/*.c tools/*.c | grep -v '^milter/mime.c$' || true)"
+say "GLib stays inside one file of each folder that reads mail" "$(grep -lE '<(glib|gmime)' lib/*.c report/*.c milter/*.c bounced/*.c tools/*.c |
+	grep -vE '^(milter/mime|report/decode)\.c$' || true)"
 exit $fail

@@ -4,12 +4,12 @@
 #ifndef TESTS_UNIT_STORE_DISK_H
 #define TESTS_UNIT_STORE_DISK_H
 
-#include <errno.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/unit/store_disk_full.h"
 #include "tests/unit/store_fixture.h"
 
 /* SQLite's calls end here, so that syncs can be counted. */
@@ -23,19 +23,6 @@ int fdatasync(int fd) {
 int fsync(int fd) {
 	atomic_fetch_add(&syncs, 1);
 	return (int)syscall(SYS_fsync, fd);
-}
-
-static ssize_t pwrite_full(int fd, const void *bytes, size_t count, off_t at) {
-	(void)fd, (void)bytes, (void)count, (void)at;
-	errno = ENOSPC;
-	return -1;
-}
-
-static void set_disk_full(bool full) {
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-
-	vfs->xSetSystemCall(vfs, "pwrite", full ? (sqlite3_syscall_ptr)pwrite_full : NULL);
-	vfs->xSetSystemCall(vfs, "pwrite64", full ? (sqlite3_syscall_ptr)pwrite_full : NULL);
 }
 
 static int tear_down(void **state) {

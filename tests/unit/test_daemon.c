@@ -161,6 +161,39 @@ static int connect_to(const char *listen, unsigned short port) {
 	return result;
 }
 
+/* One below 1024 that is free; 0 where there is none. */
+static unsigned short free_low_port(void) {
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	unsigned short port;
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (port = 1023; port > 0; port--) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0), bound;
+
+		in.sin_port = htons(port);
+		bound = bind(fd, (struct sockaddr *)&in, sizeof in);
+		close(fd);
+		if (bound == 0)
+			return port;
+	}
+	return 0;
+}
+
+/* A port that only root may have: it is opened before root is given up. */
+static int become_with_low_port(const struct fixture *f) {
+	char listen[64];
+	struct daemon_socket s = {.listen = listen};
+	struct err err;
+
+	(void)f;
+	snprintf(listen, sizeof listen, "127.0.0.1:%u", free_low_port());
+	if (daemon_become(&conf, &s, 1, &err) != 0)
+		return 1;
+	if (geteuid() == 0 || daemon_socket_port(&s) == 0 || daemon_socket_port(&s) >= 1024)
+		return 2;
+	return connect_to("", daemon_socket_port(&s)) == 0 ? 0 : 3;
+}
+
 /* As root's child: folder and socket are the user's, who can't go back. */
 static int become(const struct fixture *f) {
 	struct daemon_socket sockets[] = {
@@ -193,9 +226,9 @@ static int become(const struct fixture *f) {
 static void test_become(void **state) {
 	assert_int_equal(geteuid(), 0);
 	assert_int_equal(in_child(become, *state), 0);
+	assert_int_equal(in_child(become_with_low_port, *state), 0);
 }
 
-/* A privileged port needs root, who opens it first: taken alone it is refused to the user. */
 static int refuse(const struct fixture *f) {
 	static const struct {
 		const char *listen, *want;

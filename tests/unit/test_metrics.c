@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -233,42 +234,85 @@ static void test_no_folder(void **state) {
 }
 
 #define THREADS 4
-#define ROUNDS 20000
+#define CHILDREN 4
+#define NAMES 200
 
+struct worker {
+	struct metrics *metrics;
+	pthread_barrier_t *barrier; /* of all processes */
+	int number;
+};
+
+/* All ask at the same time, each for another name, many of them new. */
 static void *count(void *context) {
+	struct worker *worker = context;
+	char labels[32];
 	int i;
 
-	for (i = 0; i < ROUNDS; i++)
-		metric_add(i % 100 == 0 ? counter(context, "fate=\"a\"") : NULL, 100);
+	for (i = 0; i < NAMES; i++) {
+		snprintf(labels, sizeof labels, "n=\"%d\"",
+		         (i + worker->number * (NAMES / (THREADS + CHILDREN))) % NAMES);
+		pthread_barrier_wait(worker->barrier);
+		metric_add(counter(worker->metrics, labels), 1);
+	}
 	return NULL;
 }
 
-/* Many threads and processes that ask for the same metric share it and lose nothing. */
+static void count_in_child(const struct fixture *f, struct worker worker) {
+	worker.metrics = metrics_open(f->top, "test", NULL);
+	count(&worker);
+	metrics_close(&worker.metrics);
+	_exit(worker.metrics == NULL ? 0 : 1);
+}
+
+static pthread_barrier_t *new_barrier(void) {
+	pthread_barrier_t *barrier =
+	        mmap(NULL, sizeof *barrier, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_barrierattr_t shared;
+
+	assert_ptr_not_equal(barrier, MAP_FAILED);
+	pthread_barrierattr_init(&shared);
+	pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+	assert_int_equal(pthread_barrier_init(barrier, &shared, THREADS + CHILDREN), 0);
+	return barrier;
+}
+
+static void assert_counted(struct metrics *metrics) {
+	char labels[32];
+	int i;
+
+	for (i = 0; i < NAMES; i++) {
+		snprintf(labels, sizeof labels, "n=\"%d\"", i);
+		assert_int_equal(metric_value(counter(metrics, labels)), THREADS + CHILDREN);
+	}
+}
+
+/* Many threads and processes that ask for the same metrics share them and lose nothing. */
 static void test_shared(void **state) {
 	const struct fixture *f = *state;
 	struct metrics *metrics = open_metrics(f);
+	pthread_barrier_t *barrier = new_barrier();
+	struct worker workers[THREADS + CHILDREN];
 	pthread_t threads[THREADS];
-	pid_t children[2];
+	pid_t children[CHILDREN];
 	int i, status;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < THREADS + CHILDREN; i++)
+		workers[i] = (struct worker){metrics, barrier, i};
+	for (i = 0; i < CHILDREN; i++) {
 		children[i] = fork();
-		if (children[i] == 0) {
-			struct metrics *own = metrics_open(f->top, "test", NULL);
-
-			count(own);
-			metrics_close(&own);
-			_exit(own == NULL ? 0 : 1);
-		}
+		if (children[i] == 0)
+			count_in_child(f, workers[THREADS + i]);
 	}
 	for (i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, count, metrics), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, count, &workers[i]), 0);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < CHILDREN; i++)
 		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-	assert_int_equal(metric_value(counter(metrics, "fate=\"a\"")), (THREADS + 2) * ROUNDS);
+	assert_counted(metrics);
 	metrics_close(&metrics);
+	munmap(barrier, sizeof *barrier);
 }
 
 /* What several daemons wrote, in one text that Prometheus' own checker takes. */
@@ -287,6 +331,7 @@ static void test_promtool(void **state) {
 	metrics_get(other, METRICS_GAUGE, "todoku_test_messages_total", "b=\"c\"", "Gauge.");
 	metric_observe(metrics_get(metrics, METRICS_HISTOGRAM, "todoku_test_wait_seconds", "op=\"a\"", "Waiting."), 1);
 	metric_observe(metrics_get(metrics, METRICS_HISTOGRAM, "todoku_test_rest_seconds", "", "Resting."), 1);
+	assert_printed(f, "b=\"c\"", false);
 	buf_init(&out, 1 << 20);
 	metrics_print(f->top, &out);
 	snprintf(path, sizeof path, "%s/text", f->top);

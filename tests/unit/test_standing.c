@@ -135,14 +135,17 @@ static void test_text(void **state) {
 		const char *want;
 	} cases[] = {
 	        {{STORE_UNSUBSCRIBED, false, NOV_28_LATE, "one_click", "", 0},
-	         "a@example.jp has unsubscribed from list news since 2026-11-29: one_click"},
+	         "a@example.jp has unsubscribed from list news since 2026-11-29: one_click; remove it from the list"},
 	        {{STORE_BLOCKED, true, NOV_28_LATE, "user_unknown", "550 5.1.1 no such user", 0},
-	         "a@example.jp is blocked since 2026-11-29: user_unknown (550 5.1.1 no such user)"},
+	         "a@example.jp is blocked since 2026-11-29: user_unknown (550 5.1.1 no such user); remove it from the "
+	         "list, or if it is alive again: todoku address unblock"},
 	        {{STORE_BLOCKED, false, NOV_28_LATE, "complaint", "", 0},
-	         "a@example.jp is blocked for list news since 2026-11-29: complaint"},
+	         "a@example.jp is blocked for list news since 2026-11-29: complaint; remove it from the list, or if it "
+	         "is alive again: todoku address unblock"},
 	        /* What a reply can't carry is left out. */
 	        {{STORE_BLOCKED, true, NOV_28_LATE, "hand", "電話", 0},
-	         "a@example.jp is blocked since 2026-11-29: hand"},
+	         "a@example.jp is blocked since 2026-11-29: hand; remove it from the list, or if it is alive again: "
+	         "todoku address unblock"},
 	};
 	struct bench *b = *state;
 	struct message m;

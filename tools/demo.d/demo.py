@@ -1,20 +1,26 @@
 #!/usr/bin/python3
 """The parts of the demo that read mail; its settings come from the sandbox's env.
 
-    demo.py send FILE RECIPIENT...         by SMTP, as an application would
+    demo.py send FILE RECIPIENT...         by SMTP, as an application would (from $SENDER)
     demo.py diff FILE RECIPIENT            what went in against what came out
     demo.py verify RECIPIENT...            each signature, by python3-dkim
     demo.py link RECIPIENT                 the first click link of the copy
+    demo.py click|open|leave RECIPIENT     what the reader's mail program sends to WEB
+    demo.py report RECIPIENT               what the delivery report to the application says
+    demo.py await COUNT COMMAND...         until its output has so many lines
+    demo.py arrived DOMAIN                 recipients there that have their copy
 """
 import difflib
 import email
 import email.header
 import email.policy
 import glob
+import http.client
 import json
 import os
 import re
 import smtplib
+import subprocess
 import sys
 import textwrap
 import time
@@ -29,7 +35,7 @@ COLOURS = {"+": "\033[32m", "-": "\033[31m", "@": "\033[36m"} if sys.stdout.isat
 def send(file, *recipients):
     host, port = os.environ["SMTP"].split(":")
     with open(file, "rb") as message, smtplib.SMTP(host, int(port), timeout=PATIENCE) as server:
-        server.sendmail("news@example.com", recipients, message.read())
+        server.sendmail(os.environ.get("SENDER", "news@example.com"), recipients, message.read())
 
 
 def find_copy(recipient):
@@ -121,17 +127,84 @@ def verify(*recipients):
     sys.exit(0 if all_good else 1)
 
 
-def link(recipient):
+def find_link(recipient, kind):
+    """The first link of a kind in the HTML of the copy, or in its List-Unsubscribe."""
     message = email.message_from_bytes(read(find_copy(recipient) + ".eml"))
+    if kind == "u":
+        return re.search(r"<(https:[^>]*)>", message["List-Unsubscribe"]).group(1)
     for part in message.walk():
         if part.get_content_type() == "text/html":
-            found = re.search(re.escape(os.environ["BASE_URL"].encode()) + rb"/c/[A-Za-z0-9_-]+",
+            found = re.search(f"{re.escape(os.environ['BASE_URL'])}/{kind}/[A-Za-z0-9_.-]+".encode(),
                               part.get_payload(decode=True))
             if found:
-                print(found.group().decode("ascii"))
-                return
+                return found.group().decode("ascii")
     sys.exit("demo: no link in the copy")
 
 
+def link(recipient):
+    print(find_link(recipient, "c"))
+
+
+def request(method, url, body=None):
+    """To the web endpoint, which answers for BASE_URL; nothing leaves the machine."""
+    path = url[len(os.environ["BASE_URL"]):]
+    connection = http.client.HTTPConnection(os.environ["WEB"].split("//")[1], timeout=PATIENCE)
+    headers = {"Host": os.environ["BASE_URL"].split("//")[1],
+               "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"}
+    if body:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    response.read()
+    print(f"   {method + ' ' + shorten(path):44} {response.status} {response.reason}"
+          + (f", Location: {response.headers['Location']}" if response.headers["Location"] else ""))
+
+
+def click(recipient):
+    request("GET", find_link(recipient, "c"))
+
+
+def open_mail(recipient):
+    request("GET", find_link(recipient, "o"))
+
+
+def leave(recipient):
+    request("POST", find_link(recipient, "u"), "List-Unsubscribe=One-Click")
+
+
+def report(recipient):
+    """What the delivery report about a recipient says; waits for it."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        for path in glob.glob(os.path.join(os.environ["SINK"], "*.eml")):
+            text = read(path).decode("utf-8", "replace")
+            said = re.search(r"Diagnostic-Code: smtp; (.*?)(?=\r?\n\S|\r?\n\r?\n)", text, re.DOTALL)
+            if said and f"Final-Recipient: rfc822; {recipient}" in text:
+                for line in textwrap.wrap(" ".join(said.group(1).split()), 96):
+                    print("   " + line)
+                return
+        time.sleep(0.05)
+    sys.exit(f"demo: no report about {recipient} after {PATIENCE} s")
+
+
+def await_lines(count, *command):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        output = subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout.decode()
+        if len(output.splitlines()) >= int(count):
+            return
+        time.sleep(0.05)
+    sys.exit(f"demo: {' '.join(command)}: not {count} lines after {PATIENCE} s")
+
+
+def arrived(domain):
+    found = set()
+    for path in glob.glob(os.path.join(os.environ["SINK"], "*.json")):
+        with open(path, encoding="utf-8") as envelope:
+            found.update(r for r in json.load(envelope)["rcpt_to"] if r.endswith("@" + domain))
+    print("\n".join(sorted(found)))
+
+
 if __name__ == "__main__":
-    {"send": send, "diff": diff, "verify": verify, "link": link}[sys.argv[1]](*sys.argv[2:])
+    {"send": send, "diff": diff, "verify": verify, "link": link, "click": click, "open": open_mail, "leave": leave,
+     "report": report, "await": await_lines, "arrived": arrived}[sys.argv[1]](*sys.argv[2:])

@@ -16,11 +16,25 @@ localise() {
 		-e "s|127\.0\.0\.1:2526 |127.0.0.1:$inline_port |" -e "s|127\.0\.0\.1\(\]\{0,1\}\):10026|127.0.0.1\1:$reinject_port|"
 }
 
+# The daemons hand in mail as well (sendmail), and aren't root: to such a caller the
+# system's set-gid postdrop allows no configuration but the system's own.  Ours is a
+# copy without that, and the queue's entrance belongs to the daemons' group.
+postfix_commands() {
+	local bin=$base/postfix/bin command
+	mkdir -p "$bin"
+	for command in "$(dirname "$(type -P postdrop)")"/post*; do
+		ln -sfn "$command" "$bin/${command##*/}"
+	done
+	rm -f "$bin/postdrop"
+	install -m 755 "$(type -P postdrop)" "$bin/postdrop"
+}
+
 postfix_configure() {
 	local etc=$base/postfix/etc main=(common.main.cf split.main.cf)
 	mkdir -p "$etc" "$spool" "$base/postfix/data"
 	chown postfix "$base/postfix/data"
 	chmod 700 "$base/postfix/data"
+	postfix_commands
 	! wired todoku-bounced || main+=(bounced.main.cf)
 	{
 		sed -e "s|@LIVE@|$base|g" -e "s|@DIR@|$dir|g" -e "s|@SINK_PORT@|$sink_port|" "$parts/main.cf.in"
@@ -36,4 +50,5 @@ postfix_start() {
 	printf 'postfix\n' >>"$dir/run/daemons"
 	postfix -c "$base/postfix/etc" start </dev/null >>"$dir/log/postfix-start.log" 2>&1 \
 		{port_lock}>&- {folder_lock}<&- || fail 70 "Postfix does not start"
+	chgrp postfix "$spool/maildrop" "$spool/public"
 }

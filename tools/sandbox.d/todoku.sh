@@ -35,6 +35,13 @@ make_keys() {
 	chmod 640 "$conf/token.keys" "$conf"/dkim/*.pem
 }
 
+# Where the daemons' user can read them, wherever they were unpacked.
+copy_texts() {
+	rm -rf "$base/conf/pages"
+	cp -R "$snippets/../pages" "$snippets/../bounce-rules" "$base/conf/"
+	chmod -R go+rX "$base"/conf/{pages,bounce-rules}
+}
+
 # Our own configuration, without the options outside of sections that the file to
 # add sets as well: a section replaces the earlier one of its name by itself.
 own_configuration() { # FILE-TO-ADD
@@ -52,10 +59,12 @@ todoku_configure() { # FILE-TO-ADD
 	! wired todoku-webd || admin="admin_listen = \"127.0.0.1:$admin_port\""
 	{
 		own_configuration "$1" |
-			sed -e "s|@LIVE@|$base|g" -e "s|@WEB_PORT@|$web_port|" -e "s|@ADMIN_LISTEN@|$admin|"
+			sed -e "s|@LIVE@|$base|g" -e "s|@WEB_PORT@|$web_port|" -e "s|@ADMIN_LISTEN@|$admin|" \
+				-e "s|@SENDMAIL@|$(type -P sendmail)|"
 		[ -z "$1" ] || { echo && cat "$1"; }
 	} >"$file"
 	[ -n "$todoku" ] || return 0
+	copy_texts
 	make_keys >"$dir/log/keys.log" 2>&1 || fail 70 "no keys"
 	rm -f "$dir/log/keys.log"
 	# A key whose record is absent or differs may be what is tried out.

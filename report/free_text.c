@@ -1,0 +1,216 @@
+/* Notices in free text (notice.h), judged. */
+#include <string.h>
+
+#include "report/job.h"
+#include "report/kinds.h"
+#include "report/smtp.h"
+
+enum { ROOM_SCRATCH = 3 };
+
+struct free_reading {
+	struct job *job;
+	struct notice notice;
+	struct span failed; /* X-Failed-Recipients */
+	bool delayed;
+};
+
+/* Is it one at all?  Ordinary mail speaks of deliveries too. */
+static bool is_notice(const struct free_reading *r) {
+	const struct mail *mail = &r->job->mail;
+	bool named = false;
+	size_t i;
+
+	if (r->failed.len > 0)
+		return true;
+	for (i = 0; i < r->notice.count && !named; i++)
+		named = r->notice.items[i].rank == NOTICE_NAMED;
+	if (kinds_from_daemon(mail) || kinds_null_path(mail))
+		return r->notice.failed || r->notice.delayed || r->notice.delivered || named ||
+		       kinds_subject_of_bounce(r->job->subject);
+	return (r->notice.failed || r->notice.delayed || r->notice.phase != NULL) &&
+	       (kinds_subject_of_bounce(r->job->subject) || (named && r->notice.family != NULL));
+}
+
+static bool is_sender(const struct free_reading *r, struct span address) {
+	struct span to = mail_find(&r->job->mail.header, SPAN("To")),
+	            from = mail_find(&r->job->mail.header, SPAN("From"));
+	struct span one;
+
+	while (smtp_next_address(&to, &one))
+		if (span_equal_nocase(one, address))
+			return true;
+	while (smtp_next_address(&from, &one))
+		if (span_equal_nocase(one, address))
+			return true;
+	return span_equal_nocase(address, span_of(r->job->report->returned_from));
+}
+
+static bool is_role(struct span address) {
+	static const char *const roles[] = {"postmaster@", "mailer-daemon@", "abuse@", "support@",
+	                                    "hostmaster@", "webmaster@",     "admin@", "info@"};
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		if (span_starts_nocase(address, span_of(roles[i])))
+			return true;
+	return false;
+}
+
+/* How many codes and words a judgement stands on. */
+static void judge(struct free_reading *r, struct report_result *result, struct span speech, const char *phase) {
+	struct smtp_codes codes;
+	struct evidence e = {.diagnostic = speech, .recipient = span_of(result->recipient), .dsn_status = ""};
+	struct verdict verdict;
+
+	smtp_find_codes(speech, &codes);
+	e.status = codes.status;
+	e.reply = codes.reply;
+	e.phase = phase != NULL ? phase : r->notice.phase != NULL ? r->notice.phase : "";
+	job_judge_speech(r->job, &e, speech, &codes, &verdict);
+	if (!verdict.by_text && (codes.reply == 0 || smtp_status_is_vague(codes.status))) {
+		/* All that is said before the returned message, and the subject. */
+		struct buf *room = &r->job->rooms[ROOM_SCRATCH];
+		struct span all = r->notice.text;
+
+		buf_reset(room);
+		buf_add(room, all.at, all.len < JOB_SPEECH_MAX ? all.len : JOB_SPEECH_MAX);
+		buf_add_text(room, "\n");
+		buf_add_span(room, r->job->subject);
+		e.diagnostic = buf_span(room);
+		if (codes.reply == 0 && codes.status[0] == '\0') {
+			smtp_find_codes(e.diagnostic, &codes);
+			e.status = codes.status;
+			e.reply = codes.reply;
+		}
+		rules_judge(r->job->rules, &e, &verdict);
+	}
+	job_settle(r->job, &e, &verdict, result);
+}
+
+/* Of a delay there is nothing to judge. */
+static void keep_codes(struct free_reading *r, struct report_result *result, struct span speech) {
+	struct report_text *keep = r->job->report->text;
+	struct smtp_codes codes;
+
+	smtp_find_codes(speech, &codes);
+	result->reply = codes.reply;
+	result->status = keep_text(keep, span_of(codes.status), SMTP_STATUS_SIZE);
+	result->diagnostic = keep_text(keep, speech, REPORT_DIAGNOSTIC_MAX);
+}
+
+static void add_item(struct free_reading *r, struct span address, const struct notice_item *item) {
+	struct report_text *keep = r->job->report->text;
+	struct report_result *result = job_add(r->job, r->delayed ? REPORT_DELAYED : REPORT_UNDETERMINED);
+	struct buf speech;
+
+	if (result == NULL)
+		return;
+	result->recipient = result->final = keep_text(keep, address, 400);
+	if (item != NULL && item->origin.len > 0)
+		result->recipient = result->original = keep_text(keep, item->origin, 400);
+	buf_init(&speech, NOTICE_SPEECH_MAX + 16);
+	if (item != NULL)
+		notice_speech(&r->notice, item, &speech);
+	if (r->delayed)
+		keep_codes(r, result, buf_span(&speech));
+	else
+		judge(r, result, buf_span(&speech), item == NULL ? NULL : item->phase);
+	buf_free(&speech);
+}
+
+/* Those that the header names; what is said of one that the text does not name is
+ * what is said of the first it does. */
+static bool add_failed_recipients(struct free_reading *r) {
+	struct span rest = r->failed, address;
+	size_t before = r->job->report->count, i, listed = r->notice.count;
+
+	for (i = 0; i < r->notice.count && listed == r->notice.count; i++)
+		if (r->notice.items[i].rank >= NOTICE_LISTED)
+			listed = i;
+	while (smtp_next_address(&rest, &address)) {
+		const struct notice_item *item = notice_find(&r->notice, address);
+
+		if (item == NULL && listed < r->notice.count)
+			item = &r->notice.items[listed];
+		add_item(r, address, item);
+	}
+	return r->job->report->count > before;
+}
+
+/* Does the text say that a server refused it? */
+static bool is_answered(const struct free_reading *r, const struct notice_item *item) {
+	struct smtp_codes codes;
+	struct buf speech;
+
+	buf_init(&speech, NOTICE_SPEECH_MAX + 16);
+	notice_speech(&r->notice, item, &speech);
+	smtp_find_codes(buf_span(&speech), &codes);
+	buf_free(&speech);
+	return codes.reply != 0;
+}
+
+/* Items of that rank; those that are the sender or a role only with `all`, and where
+ * they are not named as failed, only with an answer. */
+static bool add_items(struct free_reading *r, enum notice_rank least, bool all) {
+	size_t before = r->job->report->count, i;
+
+	for (i = 0; i < r->notice.count; i++) {
+		const struct notice_item *item = &r->notice.items[i];
+
+		if (item->rank < least)
+			continue;
+		if ((is_sender(r, item->address) || is_role(item->address)) &&
+		    (!all || (item->rank < NOTICE_NAMED && !is_answered(r, item))))
+			continue;
+		add_item(r, item->address, item);
+	}
+	return r->job->report->count > before;
+}
+
+/* A gateway's notice that names nobody, around the report that does. */
+static bool holds_report(const struct free_reading *r) {
+	const struct mail_header *h = &r->job->returned_fields;
+	struct span from = mail_find(h, SPAN("From"));
+
+	return r->job->returned_part && !r->job->nested &&
+	       (span_find_nocase(mail_find(h, SPAN("Content-Type")), SPAN("multipart/report")) >= 0 ||
+	        span_find_nocase(from, SPAN("mailer-daemon")) >= 0 ||
+	        mail_find(h, SPAN("X-Failed-Recipients")).len > 0);
+}
+
+static void add_recipients(struct free_reading *r) {
+	const char *returned;
+
+	if (add_failed_recipients(r) || add_items(r, NOTICE_LISTED, false) || add_items(r, NOTICE_LISTED, true))
+		return;
+	if (holds_report(r)) {
+		r->job->inner = r->job->returned;
+		return;
+	}
+	returned = job_returned_recipient(r->job);
+	if (returned[0] == '\0' && add_items(r, NOTICE_MENTIONED, false))
+		return;
+	add_item(r, span_of(returned), NULL);
+}
+
+bool job_read_notice(struct job *job) {
+	struct free_reading r = {.job = job, .failed = mail_find(&job->mail.header, SPAN("X-Failed-Recipients"))};
+	bool is;
+
+	if (notice_read(rules_marks(job->rules), job->text, &r.notice) != 0) {
+		job->out_of_memory = true;
+		return true;
+	}
+	is = is_notice(&r);
+	if (is) {
+		if (job->returned.len == 0) {
+			job->returned = r.notice.returned;
+			job_read_returned(job);
+		}
+		r.delayed = kinds_subject_of_delay(job->subject) || (r.notice.delayed && !r.notice.failed);
+		job->report->family = r.notice.family != NULL ? r.notice.family : "text";
+		add_recipients(&r);
+	}
+	notice_free(&r.notice);
+	return is;
+}

@@ -1,0 +1,2 @@
+# What comes back, by Postfix's own reports; see bounce.py.
+exec /usr/bin/python3 -B "$(dirname "$0")/bounce.py"
