@@ -528,6 +528,14 @@ static void test_limits(void **state) {
 	post(f, page_form, "/f/ask", "ask", filled(f, "/f/ask", "address=z%40example.jp&f-name=Taro&website=x"));
 	assert_true(f->answer.status == 200 && says(f, "Please check your mail"));
 	assert_int_equal(mails(f), network);
+	/* While as many as may be are handed over, another has to wait. */
+	f->app.mailing = 4;
+	post(f, page_form, "/f/ask", "ask", filled(f, "/f/ask", "address=y%40example.jp&f-name=Taro"));
+	assert_true(f->answer.status == 503 && f->app.mailing == 4);
+	f->app.mailing = 3;
+	post(f, page_form, "/f/ask", "ask", filled(f, "/f/ask", "address=y%40example.jp&f-name=Taro"));
+	assert_true(f->answer.status == 200 && f->app.mailing == 3);
+	f->app.mailing = 0;
 	write_file(f->folder, "sendmail", "exit 75\n");
 	post(f, page_form, "/f/ask", "ask", filled(f, "/f/ask", "address=z%40example.jp&f-name=Taro"));
 	assert_int_equal(f->answer.status, 503);
