@@ -309,6 +309,7 @@ static void dispatch(struct decider *d, struct decide_talk *talk, const struct p
 void decider_answer(struct decider *d, struct decide_talk *talk, const struct policy_request *request,
                     struct buf *out) {
 	struct snapshot *snapshot = snapshot_get(d->policy->worlds);
+	uint64_t started = metrics_now();
 
 	d->world = snapshot_value(snapshot);
 	if (d->limits_of != d->world->loaded) {
@@ -320,4 +321,5 @@ void decider_answer(struct decider *d, struct decide_talk *talk, const struct po
 	dispatch(d, talk, request, out);
 	d->world = NULL;
 	snapshot_put(&snapshot);
+	metric_observe(d->policy->metrics.seconds, metrics_now() - started);
 }
