@@ -265,8 +265,9 @@ static void wait_for_more(struct mx *mx) {
 	uint64_t drained;
 
 	for (i = 0; mx->channel != NULL && i < ARES_GETSOCK_MAXNUM; i++) {
-		short events = (short)((ARES_GETSOCK_READABLE(mask, i) ? POLLIN : 0) |
-		                       (ARES_GETSOCK_WRITABLE(mask, i) ? POLLOUT : 0));
+		/* As ARES_GETSOCK_READABLE and _WRITABLE, whose last one shifts into the sign. */
+		short events = (short)(((unsigned)mask >> i & 1 ? POLLIN : 0) |
+		                       ((unsigned)mask >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
 
 		if (events != 0)
 			fds[used++] = (struct pollfd){.fd = sockets[i], .events = events};
