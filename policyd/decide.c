@@ -8,6 +8,7 @@
 #include "lib/now.h"
 #include "lib/store_status.h"
 #include "lib/token.h"
+#include "policyd/index.h"
 
 /* What the world is told; the log has the reason. */
 #define STORE_DOWN "the store does not answer; try again later"
@@ -85,15 +86,27 @@ static int check_standing(struct decider *d, const struct question *q, struct an
 	return 0;
 }
 
+/* Mail of a campaign goes to few domains again and again. */
 static int find_provider(struct decider *d, const struct question *q, const struct warmup_today *today, time_t now,
-                         char name_r[PROVIDER_NAME_SIZE], struct err *err) {
+                         const char **name_r, struct err *err) {
 	struct span domain = addr_domain(&q->recipient);
+	struct decide_domain *known = &d->domains[index_hash(INDEX_SEED, domain) & (DECIDE_DOMAINS - 1)];
+	long long looked = slices_now();
 	bool fresh = true;
 
-	if (provider_find(d->world->conf, d->store, domain, today->day, now, name_r, &fresh, err) != 0)
+	*name_r = known->provider;
+	if (span_equal(span_of(known->name), domain) && known->day == today->day && looked - known->looked < HANDLE_MS)
+		return 0;
+	known->name[0] = '\0';
+	if (provider_find(d->world->conf, d->store, domain, today->day, now, known->provider, &fresh, err) != 0)
 		return -1;
 	if (!fresh && d->policy->look_up != NULL)
 		d->policy->look_up(d->policy->look_up_context, domain);
+	known->day = today->day;
+	known->looked = looked;
+	/* A longer one is never found here, and asked for each time. */
+	if (domain.len < sizeof known->name)
+		snprintf(known->name, sizeof known->name, "%.*s", SPAN_ARG(domain));
 	return 0;
 }
 
@@ -108,9 +121,9 @@ static int check_quota(struct decider *d, struct question *q, struct answer *ans
 	time_t now = now_seconds();
 	const struct warmup_today *today =
 	        limits_today(d->limits, d->store, world->conf, q->stream, world->zone, now, err);
-	char provider[PROVIDER_NAME_SIZE];
+	const char *provider;
 
-	if (today == NULL || find_provider(d, q, today, now, provider, err) != 0)
+	if (today == NULL || find_provider(d, q, today, now, &provider, err) != 0)
 		return -1;
 	if (d->policy->alert != NULL && (today->now_stopped || today->now_open || today->now_closed))
 		d->policy->alert(d->policy->alert_context, world->conf, q->stream, today);

@@ -9,6 +9,15 @@
 #include "policyd/decide.h"
 #include "policyd/limits.h"
 
+/* Whose mail a domain is, as was found a moment ago. */
+struct decide_domain {
+	char name[128]; /* empty: nothing */
+	int64_t day;
+	long long looked;
+	char provider[PROVIDER_NAME_SIZE];
+};
+#define DECIDE_DOMAINS 256 /* by a hash of the name; a power of two */
+
 struct decider {
 	struct policy *policy;
 	struct limits *limits;
@@ -18,6 +27,7 @@ struct decider {
 	long long opened;
 	long long pause_to; /* the store failed: not asked before */
 	struct err failure;
+	struct decide_domain domains[DECIDE_DOMAINS];
 	uint64_t unnamed; /* transactions without a name of their own */
 };
 

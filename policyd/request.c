@@ -313,6 +313,7 @@ void decider_answer(struct decider *d, struct decide_talk *talk, const struct po
 	d->world = snapshot_value(snapshot);
 	if (d->limits_of != d->world->loaded) {
 		limits_reset(d->limits);
+		memset(d->domains, 0, sizeof d->domains);
 		d->limits_of = d->world->loaded;
 	}
 	d->policy->totals.requests++;

@@ -18,6 +18,7 @@ static int tear_down_policy(void **state) {
 	struct policy_fixture *f = *state;
 
 	set_disk_full(false);
+	set_disk_readonly(false);
 	policy_stop(f);
 	policy_remove(f);
 	return 0;
@@ -372,6 +373,17 @@ static void test_full(void **state) {
 	wait_for_pause(f, "m");
 }
 
+static void test_readonly(void **state) {
+	struct policy_fixture *f = begin(state, "", "plan = \"steps:1000\" over_quota = \"defer\"");
+
+	policy_stop(f);
+	policy_start(f);
+	set_disk_readonly(true);
+	answers_451(f, "l");
+	set_disk_readonly(false);
+	wait_for_pause(f, "m");
+}
+
 static void test_gone(void **state) {
 	struct policy_fixture *f = begin(state, "", "plan = \"steps:1000\" over_quota = \"defer\"");
 	static const char *const ends[] = {"", "-wal", "-shm"};
@@ -451,8 +463,8 @@ int main(void) {
 	        TEST(test_quota),       TEST(test_repeated),   TEST(test_given_back), TEST(test_midnight),
 	        TEST(test_milter),      TEST(test_both_ends),  TEST(test_hold),       TEST(test_hold_several),
 	        TEST(test_provider),    TEST(test_not_begun),  TEST(test_shadow),     TEST(test_restart),
-	        TEST(test_no_instance), TEST(test_locked),     TEST(test_full),       TEST(test_gone),
-	        TEST(test_corrupt),     TEST(test_lenient),
+	        TEST(test_no_instance), TEST(test_locked),     TEST(test_full),       TEST(test_readonly),
+	        TEST(test_gone),        TEST(test_corrupt),    TEST(test_lenient),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
