@@ -282,28 +282,29 @@ static int apply(struct store_sqlite *store, const struct store_event *events, s
 	return position > known ? write_position(store, source, position, err) : 0;
 }
 
-/* A handle that applies a journal holds more than others, and copies from the WAL
- * less often: each event is of another reader, so a group touches as many places of
- * a large table, and the next group many of them again. */
-static int widen(struct store_sqlite *store, struct err *err) {
-	if (store->wide)
-		return 0;
-	store->wide = true;
-	return sql_exec(store, "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16000", err);
-}
+/* Each event is of another reader, so a group touches as many places of a large
+ * table, and the next group many of them again. */
+static const char settings[] = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16000";
+
+/* Groups that follow each other at once leave the others a moment. */
+#define LARGE_GROUP 100
+#define MOMENT_NS 2000000
 
 int sqlite_apply_events(struct store *base, const struct store_event *events, size_t count, struct span source,
                         uint64_t position, struct err *err) {
 	struct store_sqlite *store = (struct store_sqlite *)base;
 
-	if (source.len > 0 && widen(store, err) != 0)
+	if (source.len > 0 && store_work_hard(store, settings, err) != 0)
 		return -1;
 	if (store_begin(store, base->wait_ms, err) != STORE_DONE)
 		return -1;
-	if (apply(store, events, count, source, position, err) == 0 && store_commit(store, err) == 0)
-		return 0;
-	store_rollback(store);
-	return -1;
+	if (apply(store, events, count, source, position, err) != 0 || store_commit(store, err) != 0) {
+		store_rollback(store);
+		return -1;
+	}
+	if (count >= LARGE_GROUP)
+		nanosleep(&(struct timespec){0, MOMENT_NS}, NULL);
+	return 0;
 }
 
 int sqlite_event_position(struct store *base, struct span source, uint64_t *position_r, struct err *err) {

@@ -166,12 +166,16 @@ static int add_one(struct store_sqlite *store, const struct store_send *send, st
 
 enum store_result sqlite_add_sends(struct store *base, const struct store_send *sends, size_t count, long wait_ms,
                                    struct err *err) {
+	static const char settings[] = "PRAGMA wal_autocheckpoint = 4000";
 	struct store_sqlite *store = (struct store_sqlite *)base;
-	enum store_result result = store_begin(store, wait_ms, err);
+	enum store_result result;
 	struct stretch stretch = {0};
 	struct tally *tally = NULL;
 	size_t i;
 
+	if (store_work_hard(store, settings, err) != 0)
+		return STORE_FAILED;
+	result = store_begin(store, wait_ms, err);
 	if (result != STORE_DONE)
 		return result;
 	result = STORE_FAILED;

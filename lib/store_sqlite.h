@@ -49,12 +49,14 @@ struct store_sqlite {
 	dev_t wal_device; /* of the -wal file that this handle writes to */
 	ino_t wal_inode;
 	int version;
-	int failure;      /* SQLite's code at the last sql_fail(), or 0 */
-	long long cookie; /* of the schema, when the months were looked up */
+	long patience_ms;      /* for a lock, at the most */
+	long long waits_since; /* for the one that it waits for */
+	int failure;           /* SQLite's code at the last sql_fail(), or 0 */
+	long long cookie;      /* of the schema, when the months were looked up */
 	struct store_statement statements[STORE_STATEMENTS];
 	struct store_month months[STORE_MONTHS_KNOWN];
 	size_t month_next; /* the one to forget next */
-	bool wide;         /* the cache was made larger */
+	bool works_hard;   /* store_work_hard() was called */
 };
 
 /* store_sql.c: calls of the library with our errors */
@@ -105,6 +107,8 @@ int schema_check_version(struct store_sqlite *store, long long *version_r, struc
 
 /* store_sqlite.c */
 
+/* Settings of a handle that writes much, once. */
+int store_work_hard(struct store_sqlite *store, const char *settings, struct err *err);
 enum store_result store_begin(struct store_sqlite *store, long wait_ms, struct err *err);
 /* One view for several reads; ended by store_rollback(). */
 int store_begin_reading(struct store_sqlite *store, struct err *err);

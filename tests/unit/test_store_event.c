@@ -2,6 +2,9 @@
 #include "tests/unit/store_disk.h"
 #include "tests/unit/store_event_fixture.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #define DAY_MS INT64_C(86400000)
@@ -757,6 +760,67 @@ static void test_stubborn_reader(void **state) {
 	store_close(&store);
 }
 
+struct storm {
+	const struct conf_store *conf;
+	_Atomic bool over;
+	_Atomic unsigned groups;
+};
+
+/* Groups without a pause, as after an hour without the store. */
+static void *apply_storm(void *context) {
+	static struct store_event events[1000];
+	struct storm *storm = context;
+	struct store *store = store_open(storm->conf, NULL);
+	uint64_t number = 0, i;
+
+	while (store != NULL && !storm->over) {
+		for (i = 0; i < 1000; i++) {
+			events[i] = sample_click(++number * UINT64_C(0x9e3779b97f4a7c15), 1, NOON_MS);
+			events[i].position = number;
+		}
+		if (store_apply_events(store, events, 1000, SPAN("webd"), number, NULL) != 0)
+			break;
+		storm->groups++;
+	}
+	store_close(&store);
+	return NULL;
+}
+
+/* Who leaves gets in between the groups of a storm, and soon. */
+static void test_leave_in_storm(void **state) {
+	struct fixture *fixture = *state;
+	struct store *store;
+	struct storm storm = {.conf = &fixture->conf};
+	unsigned longest = 0, sum = 0, i;
+	pthread_t thread;
+
+	fixture->conf.busy_timeout = 60;
+	store = fixture_open(fixture);
+	assert_int_equal(pthread_create(&thread, NULL, apply_storm, &storm), 0);
+	for (i = 0; i < 40; i++) {
+		unsigned before = storm.groups, waited;
+		struct store_change change = {.address_key = i,
+		                              .list = SPAN("news"),
+		                              .status = STORE_UNSUBSCRIBED,
+		                              .reason = SPAN("one_click"),
+		                              .time = NOON_NOV_22};
+
+		while (storm.groups == before)
+			sched_yield();
+		before++;
+		assert_int_equal(store_change_status(store, &change, 1, NULL, NULL), 0);
+		waited = storm.groups - before;
+		sum += waited;
+		if (waited > longest)
+			longest = waited;
+	}
+	storm.over = true;
+	pthread_join(thread, NULL);
+	print_message("%u changes let %u groups pass, %u at most\n", i, sum, longest);
+	assert_true(longest <= 10);
+	store_close(&store);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_make, tear_down)
 
 int main(void) {
@@ -786,6 +850,7 @@ int main(void) {
 	        TEST(test_expire_many),
 	        TEST(test_erase),
 	        TEST(test_stubborn_reader),
+	        TEST(test_leave_in_storm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
