@@ -2,8 +2,6 @@
 #include "report/job.h"
 #include "report/kinds.h"
 
-enum { ROOM_PART = 2 };
-
 static struct span find_feedback(struct job *job, const struct mail_part **part_r) {
 	size_t i;
 

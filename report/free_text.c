@@ -5,8 +5,6 @@
 #include "report/kinds.h"
 #include "report/smtp.h"
 
-enum { ROOM_SCRATCH = 3 };
-
 struct free_reading {
 	struct job *job;
 	struct notice notice;
@@ -61,17 +59,15 @@ static bool is_sender(const struct free_reading *r, struct span address) {
 }
 
 static bool is_role(struct span address) {
-	static const char *const roles[] = {"postmaster@", "mailer-daemon@", "abuse@", "support@",
-	                                    "hostmaster@", "webmaster@",     "admin@", "info@"};
+	static const char *const roles[] = {"postmaster@", "mailer-daemon@", "abuse@"};
 	size_t i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < sizeof roles / sizeof *roles; i++)
 		if (span_starts_nocase(address, span_of(roles[i])))
 			return true;
 	return false;
 }
 
-/* How many codes and words a judgement stands on. */
 static void judge(struct free_reading *r, struct report_result *result, struct span speech, const char *phase) {
 	struct smtp_codes codes;
 	struct evidence e = {.diagnostic = speech, .recipient = span_of(result->recipient), .dsn_status = ""};
@@ -120,9 +116,9 @@ static void add_item(struct free_reading *r, struct span address, const struct n
 
 	if (result == NULL)
 		return;
-	result->recipient = result->final = keep_text(keep, address, 400);
+	result->recipient = result->final = keep_text(keep, address, JOB_ADDRESS_MAX);
 	if (item != NULL && item->origin.len > 0)
-		result->recipient = result->original = keep_text(keep, item->origin, 400);
+		result->recipient = result->original = keep_text(keep, item->origin, JOB_ADDRESS_MAX);
 	buf_init(&speech, NOTICE_SPEECH_MAX + 16);
 	if (item != NULL)
 		notice_speech(&r->notice, item, &speech);

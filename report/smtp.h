@@ -12,7 +12,7 @@
 struct smtp_codes {
 	unsigned reply;                /* first 4xx or 5xx, or 0 */
 	size_t at;                     /* where it stands */
-	char status[SMTP_STATUS_SIZE]; /* first of class 4 or 5 that says more than x.0.0, else the first */
+	char status[SMTP_STATUS_SIZE]; /* of class 4 or 5: the first of those that say most (x.0.0, x.1.0, x.1.1) */
 };
 
 void smtp_find_codes(struct span text, struct smtp_codes *codes_r);
