@@ -50,4 +50,7 @@ void decisions_add(struct decisions *log, const struct decision *decision);
 int decisions_each(const char *data_dir, uint64_t address_key, struct span text,
                    void (*each)(void *context, const struct decision *decision), void *context, struct err *err);
 
+/* Erasure (U6): records of that address go.  0 also where there is no log. */
+int decisions_forget(const char *data_dir, uint64_t address_key, struct err *err);
+
 #endif
