@@ -9,7 +9,7 @@ import bouncelib
 import sandbox
 
 CAMPAIGN = 0xC0FFEE
-OWN = 'refused "the words of our neighbour"\nuser_unknown "has moved house"\n'
+OWN = 'refused "the words of our neighbour"\nuser_unknown "is fond of the sea"\n'
 
 
 class Case:
@@ -40,7 +40,7 @@ def main():
     with bouncelib.Bounced() as bounced:
         case = Case(bounced)
         for address, status, words in (("wrongly@example.jp", "5.1.1", "550 5.1.1 the words of our neighbour"),
-                                       ("moved@example.jp", "5.7.1", "554 5.7.1 has moved house"),
+                                       ("moved@example.jp", "5.7.1", "554 5.7.1 is fond of the sea"),
                                        ("same@example.jp", "5.1.1", "550 5.1.1 User unknown")):
             tap.ok(case.fail(address, status, words) == [250], f"{address}: taken")
         tap.ok((case.status("wrongly@example.jp"), case.status("moved@example.jp")) == ("blocked", "active"), "as of today")
