@@ -311,7 +311,7 @@ async function main() {
 setTimeout(() => {
   console.log(`not ok ${count + 1} - the browser went to the end in time`);
   process.exit(1);
-}, 180000).unref();
+}, 400000).unref();
 
 main().catch((error) => {
   ok(false, 'the browser went to the end', error.stack);
