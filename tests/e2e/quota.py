@@ -37,7 +37,7 @@ def compose(number):
 
 
 def stream(mode, quota=QUOTA):
-    return f'stream "main" {{ plan = "steps:{quota}" over_quota = "{mode}" }}\n'
+    return f'policyd {{ leave_timeout = "1s" }}\nstream "main" {{ plan = "steps:{quota}" over_quota = "{mode}" }}\n'
 
 
 class Clock:
