@@ -43,6 +43,13 @@ bool kinds_from_daemon(const struct mail *mail) {
 	return span_equal(from, SPAN("<>")) || is_daemon(from);
 }
 
+bool kinds_from_mailer(const struct mail *mail) {
+	static const char *const names[] = {"mailer-daemon", "mailerdaemon", "mail-daemon", "maildaemon",
+	                                    "mail delivery s"};
+
+	return any_within(mail_find(&mail->header, SPAN("From")), names, COUNT(names));
+}
+
 bool kinds_null_path(const struct mail *mail) {
 	struct span path = mail_find(&mail->header, SPAN("Return-Path"));
 

@@ -81,13 +81,12 @@ static bool is_reply(struct span s, size_t at) {
 	       (next == '.' && !(at + 4 < s.len && ascii_is_digit(s.at[at + 4])));
 }
 
-/* How much a code says: nothing, less ("other"), or what it is about. */
-static int weight(const char *status) {
+int smtp_status_weight(const char *status) {
 	size_t len = strlen(status);
 
 	if (smtp_status_is_vague(status))
 		return status[0] == '\0' ? 0 : 1;
-	return status[len - 2] == '.' && status[len - 1] == '0' ? 2 : 3;
+	return (status[len - 2] == '.' && status[len - 1] == '0') || strncmp(status + 1, ".5.", 3) == 0 ? 2 : 3;
 }
 
 void smtp_find_codes(struct span text, struct smtp_codes *codes_r) {
@@ -105,7 +104,7 @@ void smtp_find_codes(struct span text, struct smtp_codes *codes_r) {
 
 			memcpy(status, text.at + i, len);
 			status[len] = '\0';
-			if (weight(status) > weight(codes_r->status))
+			if (smtp_status_weight(status) > smtp_status_weight(codes_r->status))
 				memcpy(codes_r->status, status, len + 1);
 		} else if (codes_r->reply == 0 && is_reply(text, i)) {
 			codes_r->reply = (unsigned)(c - '0') * 100 + (unsigned)(text.at[i + 1] - '0') * 10 +
