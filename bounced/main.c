@@ -156,14 +156,16 @@ static int serve(struct bounced *bounced, int listener, const char *hostname, co
 	log_line(CONF_LOG_INFO, "ready", "listen", conf->bounced.listen, NULL);
 	server_run(bounced->server);
 	log_totals(bounced);
+	/* What is under way comes to its end: its answer may be too late, not its commit. */
+	pipeline_stop(&bounced->pipeline);
+	server_free(&bounced->server);
 	log_line(CONF_LOG_INFO, "stopped", NULL);
 	return 0;
 }
 
 int main(int argc, char **argv) {
-	/* Outlives main(): jobs may still be under way when it returns. */
-	static struct bounced bounced;
-	static char hostname[HOSTNAME_SIZE];
+	struct bounced bounced = {0};
+	char hostname[HOSTNAME_SIZE];
 	struct daemon_socket socket;
 	struct world *world;
 	struct err err = {""};
@@ -187,5 +189,6 @@ int main(int argc, char **argv) {
 		return EX_OSERR;
 	if (serve(&bounced, socket.fd, find_hostname(world->conf, hostname), world->conf, &err) != 0)
 		return fail(&err, EX_OSERR);
-	_exit(EX_OK);
+	snapshot_box_free(&bounced.worlds);
+	return EX_OK;
 }

@@ -3,11 +3,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bounced/intake.h"
+#include "bounced/stats.h"
 #include "bounced/trace.h"
 #include "lib/daemon.h"
+#include "lib/metrics.h"
+#include "lib/now.h"
 #include "lib/store_pool.h"
 
 #define TRIM_EVERY 3600        /* seconds */
@@ -21,6 +23,7 @@ struct pipeline {
 	struct snapshot_box *worlds;
 	struct store_pool *pool;
 	struct recent *recent;
+	struct stats *stats;
 	struct job_queue *to_read, *to_commit;
 	void (*done)(void *context, struct job *job);
 	void *context;
@@ -55,7 +58,7 @@ static struct held *read_job(struct pipeline *pipeline, struct job *job, struct 
 	}
 	held->snapshot = snapshot_get(pipeline->worlds);
 	tools.world = snapshot_value(held->snapshot);
-	held->intake = intake_read(&tools, job->message, time(NULL), err);
+	held->intake = intake_read(&tools, job->message, now_seconds(), err);
 	if (held->intake == NULL) {
 		snapshot_put(&held->snapshot);
 		free(held);
@@ -78,6 +81,7 @@ static void let_go(struct job *job) {
 static void put_off(struct pipeline *pipeline, struct job *job, const char *reason) {
 	trace_put_off(job->message, reason);
 	atomic_fetch_add(&pipeline->totals.put_off, 1);
+	stats_put_off(pipeline->stats);
 	let_go(job);
 	job_reply(job, PUT_OFF);
 	pipeline->done(pipeline->context, job);
@@ -143,6 +147,7 @@ static int gather(struct pipeline *pipeline, const struct job *group, size_t *co
 }
 
 static int commit(struct pipeline *pipeline, const struct job *group, bool *alone_r, struct err *err) {
+	uint64_t begun = metrics_now();
 	struct store *store;
 	size_t count;
 	int outcome;
@@ -155,6 +160,7 @@ static int commit(struct pipeline *pipeline, const struct job *group, bool *alon
 		return -1;
 	outcome = store_add_bounces(store, pipeline->room, count, pipeline->results, alone_r, err);
 	store_pool_give(pipeline->pool, &store, outcome != 0);
+	stats_commit(pipeline->stats, metrics_now() - begun);
 	atomic_fetch_add(&pipeline->totals.groups, 1);
 	return outcome;
 }
@@ -172,6 +178,7 @@ static void tell(struct pipeline *pipeline, struct job *group) {
 			bool faulty = new &&bounces[i].fault.len > 0;
 
 			trace_bounce(&bounces[i], pipeline->results[at]);
+			stats_bounce(pipeline->stats, &bounces[i], pipeline->results[at]);
 			atomic_fetch_add(new ? &pipeline->totals.recorded : &pipeline->totals.known, 1);
 			atomic_fetch_add(&pipeline->totals.faulty, faulty);
 			pipeline->faulty += faulty;
@@ -220,7 +227,7 @@ static void commit_group(struct pipeline *pipeline, struct job *group) {
 
 /* After the answers: nobody waits for it. */
 static void trim(struct pipeline *pipeline) {
-	time_t now = time(NULL);
+	time_t now = now_seconds();
 	struct snapshot *snapshot;
 	const struct conf *conf;
 	struct store_keep keep;
@@ -285,6 +292,7 @@ static int start_threads(struct pipeline *pipeline, long workers, struct err *er
 struct pipeline *pipeline_start(struct snapshot_box *worlds, const struct conf *conf,
                                 void (*done)(void *context, struct job *job), void *context, struct err *err) {
 	struct pipeline *pipeline = calloc(1, sizeof *pipeline);
+	struct err no_metrics = {""};
 
 	if (pipeline == NULL) {
 		err_set(err, "out of memory");
@@ -295,11 +303,14 @@ struct pipeline *pipeline_start(struct snapshot_box *worlds, const struct conf *
 	pipeline->context = context;
 	pipeline->pool = store_pool_new(&conf->store, err);
 	pipeline->recent = recent_new();
+	pipeline->stats = stats_new(conf->data_dir, &no_metrics);
+	if (no_metrics.text[0] != '\0')
+		trace_warning("no_metrics", no_metrics.text);
 	pipeline->to_read = job_queue_new();
 	pipeline->to_commit = job_queue_new();
 	pipeline->workers = calloc((size_t)conf->bounced.workers, sizeof *pipeline->workers);
-	if (pipeline->pool == NULL || pipeline->recent == NULL || pipeline->to_read == NULL ||
-	    pipeline->to_commit == NULL || pipeline->workers == NULL) {
+	if (pipeline->pool == NULL || pipeline->recent == NULL || pipeline->stats == NULL ||
+	    pipeline->to_read == NULL || pipeline->to_commit == NULL || pipeline->workers == NULL) {
 		err_set(err, "out of memory");
 		pipeline_stop(&pipeline);
 	} else if (start_threads(pipeline, conf->bounced.workers, err) != 0) {
@@ -327,6 +338,7 @@ void pipeline_stop(struct pipeline **pipeline) {
 	job_queue_free(&p->to_commit);
 	store_pool_free(&p->pool);
 	recent_free(&p->recent);
+	stats_free(&p->stats);
 	free(p->workers);
 	free(p->room);
 	free(p->results);

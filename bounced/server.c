@@ -26,7 +26,7 @@ struct connection {
 
 struct server {
 	struct event_base *base;
-	struct event *accept_event, *wake_event, *watch_event, *stop_event;
+	struct event *accept_event, *wake_event, *watch_event, *stop_event, *resume_event;
 	const char *hostname;
 	struct server_limits limits;
 	struct server_hooks hooks;
@@ -215,6 +215,23 @@ static void begin(struct server *server, int fd) {
 	buf_free(&out);
 }
 
+/* Without a free descriptor the listening socket would be ready for ever. */
+static void pause_accepting(struct server *server) {
+	struct timeval pause = {.tv_sec = 1};
+
+	event_del(server->accept_event);
+	evtimer_add(server->resume_event, &pause);
+}
+
+static void on_pause_over(evutil_socket_t fd, short what, void *context) {
+	struct server *server = context;
+
+	(void)fd;
+	(void)what;
+	if (server->accept_event != NULL)
+		event_add(server->accept_event, NULL);
+}
+
 static void on_connection(evutil_socket_t listener, short what, void *context) {
 	static const char full[] = "421 4.3.2 too many connections\r\n";
 	struct server *server = context;
@@ -229,6 +246,8 @@ static void on_connection(evutil_socket_t listener, short what, void *context) {
 		(void)!write(fd, full, sizeof full - 1);
 		close(fd);
 	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		pause_accepting(server);
 }
 
 /* The replies of a job, and whatever the client sent behind its message. */
@@ -312,12 +331,25 @@ struct server *server_new(int listener, const char *hostname, const struct serve
 		server->accept_event = watch_fd(server, listener, on_connection);
 		server->wake_event = watch_fd(server, server->wake, on_done);
 		server->stop_event = evtimer_new(server->base, on_patience_over, server);
+		server->resume_event = evtimer_new(server->base, on_pause_over, server);
 	}
-	if (server->accept_event == NULL || server->wake_event == NULL || server->stop_event == NULL) {
+	if (server->accept_event == NULL || server->wake_event == NULL || server->stop_event == NULL ||
+	    server->resume_event == NULL) {
 		err_set(err, "libevent: %s", strerror(errno));
 		server_free(&server);
 	}
 	return server;
+}
+
+static void drop_done(struct server *server) {
+	struct job *job, *next;
+
+	for (job = job_queue_pop_all(server->done); job != NULL; job = next) {
+		next = job->next;
+		give_back(job->connection, job->message->reserved);
+		job->connection->waiting = false;
+		job_free(&job);
+	}
 }
 
 static void event_drop(struct event **event) {
@@ -332,13 +364,17 @@ void server_free(struct server **server) {
 	*server = NULL;
 	if (s == NULL)
 		return;
+	/* Nobody waits any more for what came back too late. */
 	s->stopping = false;
+	if (s->done != NULL)
+		drop_done(s);
 	while (s->connections != NULL)
 		connection_free(s->connections);
 	event_drop(&s->accept_event);
 	event_drop(&s->wake_event);
 	event_drop(&s->watch_event);
 	event_drop(&s->stop_event);
+	event_drop(&s->resume_event);
 	if (s->base != NULL)
 		event_base_free(s->base);
 	job_queue_free(&s->done);

@@ -39,7 +39,7 @@ struct server;
  * stay valid. */
 struct server *server_new(int listener, const char *hostname, const struct server_limits *limits,
                           const struct server_hooks *hooks, struct err *err);
-/* After server_run() has returned; no job may be under way. */
+/* After server_run() has returned, when every job has come back. */
 void server_free(struct server **server);
 
 /* Calls back in the server's thread whenever there is something to read at `fd`. */

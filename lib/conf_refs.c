@@ -76,6 +76,7 @@ static void check_memory(const struct refs *refs) {
 
 /* A certificate is of no use without its key, nor the key without it. */
 static void check_tls(const struct refs *refs) {
+	const struct conf_section *section = conf_table_section(&conf_table, SPAN("webd"));
 	const struct conf_webd *webd = &refs->conf->webd;
 	bool has_cert = webd->tls_cert[0] != '\0', has_key = webd->tls_key[0] != '\0';
 	const char *given = has_cert ? "tls_cert" : "tls_key", *missing = has_cert ? "tls_key" : "tls_cert";
@@ -83,8 +84,9 @@ static void check_tls(const struct refs *refs) {
 
 	if (has_cert == has_key)
 		return;
-	place.line =
-	        conf_note_line(refs->notes, place.where, given, span_of(has_cert ? webd->tls_cert : webd->tls_key));
+	/* Notes know an option by the table's own name, not by its letters. */
+	place.line = conf_note_line(refs->notes, place.where, conf_table_option(section, span_of(given))->name,
+	                            span_of(has_cert ? webd->tls_cert : webd->tls_key));
 	conf_issue_add(refs->issues, place, SPAN(""), "a file, since %s is set", given);
 }
 

@@ -19,16 +19,18 @@ static void add_base64(struct buf *out, const void *bytes, size_t len) {
 		out->len += (size_t)EVP_EncodeBlock((unsigned char *)room, bytes, (int)len);
 }
 
-/* Of the value, how much goes into one word: whole characters only. */
-static size_t word_size(struct span value) {
-	size_t len = 0;
+/* Of the value, how much goes into one word of `room` octets: whole characters only. */
+static size_t word_size(struct span value, size_t room) {
+	size_t max = room < WORD_FRAME ? 0 : (room - WORD_FRAME) / 4 * 3, len = 0;
 
+	if (max > WORD_BYTES)
+		max = WORD_BYTES;
 	while (len < value.len) {
 		size_t size = utf8_size(span_from(value, len));
 
 		if (size == 0)
 			size = 1;
-		if (len + size > WORD_BYTES)
+		if (len + size > max)
 			break;
 		len += size;
 	}
@@ -37,16 +39,18 @@ static size_t word_size(struct span value) {
 
 static void add_encoded(struct buf *out, struct span value, size_t column) {
 	while (value.len > 0) {
-		size_t len = word_size(value), width = WORD_FRAME + (len + 2) / 3 * 4;
+		size_t len = word_size(value, LINE_MAX_LEN - column);
 
-		if (column + width > LINE_MAX_LEN) {
+		if (len == 0) {
 			buf_add_text(out, "\n ");
 			column = 1;
+			len = word_size(value, LINE_MAX_LEN - column);
 		}
 		buf_add_text(out, "=?UTF-8?B?");
 		add_base64(out, value.at, len);
 		buf_add_text(out, "?=");
-		column += width;
+		/* Words stand apart by a fold. */
+		column = LINE_MAX_LEN;
 		value = span_from(value, len);
 	}
 }

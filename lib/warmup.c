@@ -56,22 +56,31 @@ static time_t since_resumed(const struct store_ramp *ramp, time_t from) {
 	return from > past ? from : past;
 }
 
-static int read_day(const struct subject *subject, const struct store_ramp *ramp, struct warmup_figures *figures_r,
-                    struct err *err) {
-	return warmup_figures_read(subject->store, subject->conf, span_of(subject->stream->name),
-	                           since_resumed(ramp, zone_day_start(subject->zone, ramp->day)),
-	                           zone_day_start(subject->zone, ramp->day + 1), ramp->day, subject->now, figures_r,
-	                           err);
+/* The day's figures: of all of it, or of what is to be judged of it. */
+static int read_day(const struct subject *subject, const struct store_ramp *ramp, bool all,
+                    struct warmup_figures *figures_r, struct err *err) {
+	time_t start = zone_day_start(subject->zone, ramp->day);
+
+	return warmup_figures_read(
+	        subject->store, subject->conf, span_of(subject->stream->name), all ? start : since_resumed(ramp, start),
+	        zone_day_start(subject->zone, ramp->day + 1), ramp->day, subject->now, figures_r, err);
 }
 
 /* The day after the ramp's, or `today` where that is later. */
 static int advance(const struct subject *subject, const struct store_ramp *ramp, int64_t today, struct step *step_r,
                    struct err *err) {
 	struct warmup_figures figures;
+	bool used;
 
-	if (read_day(subject, ramp, &figures, err) != 0)
+	if (read_day(subject, ramp, true, &figures, err) != 0)
 		return -1;
-	step_r->ramp = warmup_ramp_advance(subject->conf, subject->stream, &subject->plan, ramp, &figures, today,
+	used = figures.all.sent > 0;
+	if (ramp->resumed != 0) {
+		warmup_figures_free(&figures);
+		if (read_day(subject, ramp, false, &figures, err) != 0)
+			return -1;
+	}
+	step_r->ramp = warmup_ramp_advance(subject->conf, subject->stream, &subject->plan, ramp, used, &figures, today,
 	                                   &step_r->kind);
 	step_r->reason = step_r->ramp.reason;
 	warmup_figures_free(&figures);

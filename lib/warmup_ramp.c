@@ -148,13 +148,13 @@ static const char *judge_day(const struct conf *conf, const struct conf_stream *
 }
 
 struct store_ramp warmup_ramp_advance(const struct conf *conf, const struct conf_stream *stream,
-                                      const struct warmup_plan *plan, const struct store_ramp *was,
+                                      const struct warmup_plan *plan, const struct store_ramp *was, bool used,
                                       const struct warmup_figures *figures, int64_t today, const char **kind_r) {
 	struct store_ramp next = *was;
 
 	next.day = today;
 	*kind_r = "hold";
-	if (figures->all.sent > 0)
+	if (used)
 		next.last_used = was->day;
 	if (was->stopped)
 		return next;

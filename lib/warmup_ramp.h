@@ -18,10 +18,11 @@
 /* The first day of a plan: on record from then on. */
 struct store_ramp warmup_ramp_begin(const struct conf_stream *stream, const struct warmup_plan *plan, int64_t today);
 
-/* `was` speaks of an earlier day than `today`, and `figures` of that day.  `kind_r`:
- * start, grow, hold, back, stop or idle, for the history. */
+/* `was` speaks of an earlier day than `today`, and `figures` of what is to be judged of that
+ * day; `used`: it had mail.  `kind_r`: start, grow, hold, back, stop or idle, for the
+ * history. */
 struct store_ramp warmup_ramp_advance(const struct conf *conf, const struct conf_stream *stream,
-                                      const struct warmup_plan *plan, const struct store_ramp *was,
+                                      const struct warmup_plan *plan, const struct store_ramp *was, bool used,
                                       const struct warmup_figures *figures, int64_t today, const char **kind_r);
 
 /* A stop is over: the plan's first day is `today`. */

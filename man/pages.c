@@ -3,7 +3,7 @@
 #include <sysexits.h>
 
 #include "lib/confirm_mail.h"
-#include "webd/pages_private.h"
+#include "lib/page_names.h"
 
 static void print_names(const struct template_name *names, const struct template_name *without) {
 	int i;

@@ -260,13 +260,14 @@ static int wait_time(struct mx *mx) {
 static void wait_for_more(struct mx *mx) {
 	struct pollfd fds[ARES_GETSOCK_MAXNUM + 1] = {{.fd = mx->wake, .events = POLLIN}};
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	int mask = mx->channel == NULL ? 0 : ares_getsock(mx->channel, sockets, ARES_GETSOCK_MAXNUM);
+	unsigned mask = mx->channel == NULL ? 0 : (unsigned)ares_getsock(mx->channel, sockets, ARES_GETSOCK_MAXNUM);
 	nfds_t used = 1, i;
 	uint64_t drained;
 
 	for (i = 0; mx->channel != NULL && i < ARES_GETSOCK_MAXNUM; i++) {
-		short events = (short)((ARES_GETSOCK_READABLE(mask, i) ? POLLIN : 0) |
-		                       (ARES_GETSOCK_WRITABLE(mask, i) ? POLLOUT : 0));
+		/* The library's macros for these bits shift a signed 1 into the sign. */
+		short events =
+		        (short)((mask >> i & 1 ? POLLIN : 0) | (mask >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
 
 		if (events != 0)
 			fds[used++] = (struct pollfd){.fd = sockets[i], .events = events};

@@ -10,25 +10,40 @@ enum { ROOM_SCRATCH = 3 };
 struct free_reading {
 	struct job *job;
 	struct notice notice;
-	struct span failed; /* X-Failed-Recipients */
-	bool delayed;
+	struct span failed;           /* X-Failed-Recipients */
+	enum report_category outcome; /* REPORT_UNDETERMINED: it failed */
 };
+
+/* Does the text name somebody as failed, or list somebody and quote a server? */
+static bool is_specific(const struct free_reading *r) {
+	struct smtp_codes codes;
+	bool listed = false;
+	size_t i;
+
+	for (i = 0; i < r->notice.count; i++) {
+		if (r->notice.items[i].rank == NOTICE_NAMED)
+			return true;
+		listed |= r->notice.items[i].rank == NOTICE_LISTED;
+	}
+	smtp_find_codes(r->notice.text, &codes);
+	return codes.reply != 0 && (listed || codes.status[0] != '\0');
+}
 
 /* Is it one at all?  Ordinary mail speaks of deliveries too. */
 static bool is_notice(const struct free_reading *r) {
 	const struct mail *mail = &r->job->mail;
-	bool named = false;
+	const struct notice *n = &r->notice;
+	bool named = false, bounced = kinds_subject_of_bounce(r->job->subject);
 	size_t i;
 
 	if (r->failed.len > 0)
 		return true;
-	for (i = 0; i < r->notice.count && !named; i++)
-		named = r->notice.items[i].rank == NOTICE_NAMED;
+	for (i = 0; i < n->count && !named; i++)
+		named = n->items[i].rank == NOTICE_NAMED;
 	if (kinds_from_daemon(mail) || kinds_null_path(mail))
-		return r->notice.failed || r->notice.delayed || r->notice.delivered || named ||
-		       kinds_subject_of_bounce(r->job->subject);
-	return (r->notice.failed || r->notice.delayed || r->notice.phase != NULL) &&
-	       (kinds_subject_of_bounce(r->job->subject) || (named && r->notice.family != NULL));
+		return n->failed || n->delayed || n->delivered || n->family != NULL || named || bounced;
+	return (n->failed || n->delayed || n->phase != NULL) &&
+	       ((bounced && is_specific(r)) || (named && n->family != NULL));
 }
 
 static bool is_sender(const struct free_reading *r, struct span address) {
@@ -87,7 +102,7 @@ static void judge(struct free_reading *r, struct report_result *result, struct s
 	job_settle(r->job, &e, &verdict, result);
 }
 
-/* Of a delay there is nothing to judge. */
+/* Of what did not fail there is nothing to judge. */
 static void keep_codes(struct free_reading *r, struct report_result *result, struct span speech) {
 	struct report_text *keep = r->job->report->text;
 	struct smtp_codes codes;
@@ -100,7 +115,7 @@ static void keep_codes(struct free_reading *r, struct report_result *result, str
 
 static void add_item(struct free_reading *r, struct span address, const struct notice_item *item) {
 	struct report_text *keep = r->job->report->text;
-	struct report_result *result = job_add(r->job, r->delayed ? REPORT_DELAYED : REPORT_UNDETERMINED);
+	struct report_result *result = job_add(r->job, r->outcome);
 	struct buf speech;
 
 	if (result == NULL)
@@ -111,7 +126,7 @@ static void add_item(struct free_reading *r, struct span address, const struct n
 	buf_init(&speech, NOTICE_SPEECH_MAX + 16);
 	if (item != NULL)
 		notice_speech(&r->notice, item, &speech);
-	if (r->delayed)
+	if (r->outcome != REPORT_UNDETERMINED)
 		keep_codes(r, result, buf_span(&speech));
 	else
 		judge(r, result, buf_span(&speech), item == NULL ? NULL : item->phase);
@@ -178,6 +193,14 @@ static bool holds_report(const struct free_reading *r) {
 	        mail_find(h, SPAN("X-Failed-Recipients")).len > 0);
 }
 
+static enum report_category outcome_of(const struct free_reading *r) {
+	const struct notice *n = &r->notice;
+
+	if (kinds_subject_of_delay(r->job->subject) || (n->delayed && !n->failed))
+		return REPORT_DELAYED;
+	return n->delivered && !n->failed ? REPORT_DELIVERED : REPORT_UNDETERMINED;
+}
+
 static void add_recipients(struct free_reading *r) {
 	const char *returned;
 
@@ -207,7 +230,7 @@ bool job_read_notice(struct job *job) {
 			job->returned = r.notice.returned;
 			job_read_returned(job);
 		}
-		r.delayed = kinds_subject_of_delay(job->subject) || (r.notice.delayed && !r.notice.failed);
+		r.outcome = outcome_of(&r);
 		job->report->family = r.notice.family != NULL ? r.notice.family : "text";
 		add_recipients(&r);
 	}

@@ -42,9 +42,9 @@ struct report_result *job_add(struct job *job, enum report_category category);
 /* Fills in all but the recipients. */
 void job_settle(struct job *job, const struct evidence *evidence, const struct verdict *verdict,
                 struct report_result *result);
-/* Judges what is said of a recipient: the server's own words within it, from the
- * reply code on, where a rule knows them; else all of it, which is then the evidence.
- * `codes` are those of `speech`. */
+/* Judges what is said of a recipient: the words of the first reply in it, where a rule
+ * knows them; else all from there on; else all of it.  What was judged is then the
+ * evidence.  `codes` are those of `speech`. */
 void job_judge_speech(struct job *job, struct evidence *evidence, struct span speech, const struct smtp_codes *codes,
                       struct verdict *verdict_r);
 /* The part as text: decoded into one of the rooms. */

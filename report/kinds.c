@@ -38,7 +38,9 @@ static bool is_daemon(struct span from) {
 }
 
 bool kinds_from_daemon(const struct mail *mail) {
-	return is_daemon(mail_find(&mail->header, SPAN("From")));
+	struct span from = mail_find(&mail->header, SPAN("From"));
+
+	return span_equal(from, SPAN("<>")) || is_daemon(from);
 }
 
 bool kinds_null_path(const struct mail *mail) {
@@ -51,7 +53,11 @@ bool kinds_subject_of_bounce(struct span subject) {
 	static const char *const words[] = {
 	        "failure notice",
 	        "delivery fail",
-	        "delivery status notification",
+	        "delivery status",
+	        "mail failure",
+	        "mail could not",
+	        "failed mail",
+	        "rejected mail",
 	        "undeliver",
 	        "undelivered",
 	        "returned mail",

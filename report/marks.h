@@ -11,6 +11,7 @@
 #include "report/phrases.h"
 
 enum mark_kind {
+	MARK_FAMILY,    /* tells who writes, and nothing else */
 	MARK_FAILED,    /* says that mail could not be delivered */
 	MARK_DELAYED,   /* says that it will be tried further */
 	MARK_DELIVERED, /* says that it was */

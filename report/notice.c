@@ -130,12 +130,20 @@ static void add_piece(struct reading *r, struct notice_item *item, struct span t
 	n->pieces[n->piece_count++] = (struct notice_piece){text, NOTICE_NO_PIECE};
 }
 
+/* A quoted local part: "a..b"@ */
+static bool is_quoted_local(struct span line) {
+	ssize_t end = line.len > 0 && line.at[0] == '"' ? span_find_byte(span_from(line, 1), '"') : -1;
+
+	return end > 0 && (size_t)end + 2 < line.len && line.at[end + 2] == '@';
+}
+
 /* Without what lists and quotations put before a line. */
 static struct span strip_bullets(struct span line) {
 	while (line.len > 0) {
 		unsigned char c = (unsigned char)line.at[0];
 
-		if (c == '>' && line.len > 1 && line.at[1] == '>')
+		if ((c == '>' && line.len > 1 && line.at[1] == '>') || is_quoted_local(line) ||
+		    (c == '=' && line.len > 1 && line.at[1] == '?'))
 			break;
 		if (strchr(" \t*-<>\"'|([`=:#", c) != NULL && c != '\0')
 			line = span_from(line, 1);

@@ -72,9 +72,29 @@ void job_settle(struct job *job, const struct evidence *evidence, const struct v
 	result->remote = keep_text(job->report->text, evidence->remote, FIELD_MAX);
 }
 
+/* The words of one reply: from its code to the end of its lines. */
+static struct span first_reply(struct span speech) {
+	struct span rest = speech, line;
+	size_t len = 0;
+
+	while (smtp_next_line(&rest, &line)) {
+		struct span text = span_trim(line);
+
+		if (len > 0 && (text.len == 0 || strchr("<>-.[", text.at[0]) != NULL) &&
+		    !span_starts(text, SPAN("<http")))
+			break;
+		len = (size_t)(line.at + line.len - speech.at);
+	}
+	return span_make(speech.at, len);
+}
+
 void job_judge_speech(struct job *job, struct evidence *evidence, struct span speech, const struct smtp_codes *codes,
                       struct verdict *verdict_r) {
-	if (codes->reply != 0 && codes->at > 0) {
+	if (codes->reply != 0) {
+		evidence->diagnostic = first_reply(span_from(speech, codes->at));
+		rules_judge(job->rules, evidence, verdict_r);
+		if (verdict_r->by_text)
+			return;
 		evidence->diagnostic = span_from(speech, codes->at);
 		rules_judge(job->rules, evidence, verdict_r);
 		if (verdict_r->by_text)
@@ -198,7 +218,7 @@ static bool begins_with_field(struct span text) {
 
 static void find_parts(struct job *job) {
 	const struct mail *m = &job->mail;
-	const struct mail_part *html = NULL;
+	const struct mail_part *html = NULL, *attached = NULL;
 	size_t i;
 
 	for (i = 0; i < m->count; i++) {
@@ -210,10 +230,14 @@ static void find_parts(struct job *job) {
 			job->returned_part = true;
 		} else if (p->kind == MAIL_TEXT && job->text.len == 0 && !p->attachment) {
 			job->text = span_trim(job_decode(job, p, ROOM_TEXT));
+		} else if (p->kind == MAIL_TEXT && attached == NULL && p->attachment) {
+			attached = p;
 		} else if (p->kind == MAIL_HTML && html == NULL && !p->attachment) {
 			html = p;
 		}
 	}
+	if (job->text.len == 0 && html == NULL && attached != NULL)
+		job->text = span_trim(job_decode(job, attached, ROOM_TEXT));
 	if (job->text.len == 0 && html != NULL)
 		job->text = without_tags(job_decode(job, html, ROOM_PART), &job->rooms[ROOM_TEXT]);
 }

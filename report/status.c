@@ -27,10 +27,14 @@ static bool find_status(struct job *job, struct span *text_r) {
 	for (i = 0; i < job->mail.count; i++) {
 		const struct mail_part *p = &job->mail.parts[i];
 
-		if ((p->kind == MAIL_TEXT || p->kind == MAIL_OTHER) && dsn_is_in(p->body)) {
+		if (p->kind != MAIL_TEXT && p->kind != MAIL_OTHER)
+			continue;
+		*text_r = p->encoding == DECODE_PLAIN ? p->body : job_decode(job, p, ROOM_PART);
+		if (!dsn_is_in(*text_r))
+			continue;
+		if (p->encoding == DECODE_PLAIN)
 			*text_r = job_decode(job, p, ROOM_PART);
-			return true;
-		}
+		return true;
 	}
 	return false;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/confirm_mail.h"
+#include "lib/page_names.h"
 #include "report/rules.h"
 
 #define ERRORS_MAX 65536
@@ -15,7 +16,7 @@
 static bool check_texts(const struct conf *conf) {
 	struct err err;
 	struct confirm_mails *mails = confirm_mails_load(conf, &err);
-	bool good = mails != NULL;
+	bool good = mails != NULL && page_check(conf->webd.pages, &err) == 0;
 
 	if (!good)
 		fprintf(stderr, "webd.pages: %s\n", err.text);

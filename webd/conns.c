@@ -4,11 +4,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #define PEER_SIZE 64
 #define BUCKETS 4096
+#define GRACE_MS 1000
+#define GRACE_FACTOR 4
 
 enum state { READING, WORKING, SENDING };
 
@@ -78,29 +81,42 @@ static struct conn *longer(struct conn *best, struct conn *conn) {
 	return best == NULL || atomic_load(&conn->since) < atomic_load(&best->since) ? conn : best;
 }
 
-static void make_room(struct conns *conns, const char *peer, bool is_proxy) {
-	struct conn *conn, *of_peer = NULL, *of_all = NULL;
-	size_t same = 0;
+/* Its request may be on its way, or here and not read yet. */
+static bool is_fresh(const struct conn *conn) {
+	int unread = 0;
 
-	if (!is_proxy)
-		for (conn = *bucket_of(conns, peer); conn != NULL; conn = conn->same_next)
-			if (!conn->is_shut && strcmp(conn->peer, peer) == 0) {
-				same++;
-				of_peer = longer(of_peer, conn);
-			}
-	if (same >= conns->limits.per_address && of_peer != NULL) {
-		shut(conns, of_peer);
-		conns->counts.displaced++;
-	}
+	return now_ms() - atomic_load(&conn->since) < GRACE_MS ||
+	       (ioctl(conn->fd, FIONREAD, &unread) == 0 && unread > 0);
+}
+
+static void displace(struct conns *conns, struct conn *conn) {
+	shut(conns, conn);
+	conns->counts.displaced++;
+}
+
+static void keep_share(struct conns *conns, const char *peer) {
+	struct conn *conn, *oldest = NULL;
+	size_t same = 0, share = conns->limits.per_address;
+
+	for (conn = *bucket_of(conns, peer); conn != NULL; conn = conn->same_next)
+		if (!conn->is_shut && strcmp(conn->peer, peer) == 0) {
+			same++;
+			oldest = longer(oldest, conn);
+		}
+	if (same >= share && oldest != NULL && (same >= share * GRACE_FACTOR || !is_fresh(oldest)))
+		displace(conns, oldest);
+}
+
+static void make_room(struct conns *conns) {
+	struct conn *conn, *oldest = NULL;
+
 	if (conns->live < conns->limits.all)
 		return;
 	for (conn = conns->oldest; conn != NULL; conn = conn->next)
 		if (!conn->is_proxy)
-			of_all = longer(of_all, conn);
-	if (of_all != NULL) {
-		shut(conns, of_all);
-		conns->counts.displaced++;
-	}
+			oldest = longer(oldest, conn);
+	if (oldest != NULL)
+		displace(conns, oldest);
 }
 
 static void link_in(struct conns *conns, struct conn *conn) {
@@ -147,7 +163,9 @@ struct conn *conns_add(struct conns *conns, int fd, const char *peer, bool is_pr
 	strncpy(conn->peer, peer, sizeof conn->peer - 1);
 	conn_reading(conn);
 	pthread_mutex_lock(&conns->lock);
-	make_room(conns, conn->peer, is_proxy);
+	if (!is_proxy)
+		keep_share(conns, conn->peer);
+	make_room(conns);
 	link_in(conns, conn);
 	conns->live++;
 	conns->counts.open++;

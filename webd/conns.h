@@ -7,7 +7,9 @@
  * than the time-out is shut down, however slowly octets trickle.  Where there are
  * too many, of one address or in all, a new one is never refused: the one that has
  * been reading longest is shut down for it.  So a flood of idle connections
- * can't keep a one-click POST out, from the same address either.
+ * can't keep a one-click POST out, from the same address either.  One that has just
+ * come, or whose octets wait to be read, is spared, so long as its address has
+ * not four times its share.
  *
  * Trusted proxies have one connection for many readers: they have no limit of
  * their own, and a longer time-out, longer than theirs, so that it is they who close.

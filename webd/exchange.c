@@ -11,6 +11,10 @@
 #include "webd/pages.h"
 #include "webd/server_private.h"
 
+/* libmicrohttpd may look twice at one connection in a round. */
+#define QUIET_LOOKS 2
+#define LOOKS_MAX 8
+#define URI_USUAL 2048    /* octets; a link takes at most 2,000 */
 #define DISCARD_MAX 65536 /* octets of a body over its ceiling that are read before the 413 */
 
 /* FOR_DISK: the connection's thread looks again, WORKING: it is suspended. */
@@ -25,6 +29,7 @@ struct exchange {
 	struct snapshot *snapshot;
 	const struct route *route;
 	enum stage stage;
+	unsigned begun, looks, quiet_looks; /* FOR_DISK */
 	uint64_t started;
 	struct buf body;
 	size_t discarded;
@@ -32,30 +37,67 @@ struct exchange {
 	struct http_answer answer;
 	struct http_request request;
 	size_t uri_len;
+	size_t uri_room;
 	char uri[];
 };
 
-struct exchange *exchange_new(struct server *server, const char *uri, struct MHD_Connection *connection) {
-	size_t len = strnlen(uri, HTTP_URI_MAX + 1);
-	struct exchange *x = malloc(sizeof *x + len + 1);
-	const union MHD_ConnectionInfo *info;
+/* One with room for a target of `len` octets: that of the request before, or new. */
+static struct exchange *take_spare(struct link *link, size_t len) {
+	struct exchange *x = link->spare;
+	size_t room = len < URI_USUAL ? URI_USUAL : HTTP_URI_MAX + 1;
 
+	link->spare = NULL;
+	if (x != NULL && x->uri_room >= len)
+		return x;
+	exchange_free(&x);
+	x = malloc(sizeof *x + room + 1);
 	if (x == NULL)
 		return NULL;
 	/* The fields of the request are many, and written before they are read. */
 	memset(x, 0, offsetof(struct exchange, request));
-	x->server = server;
-	x->connection = connection;
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	x->conn = info == NULL || info->socket_context == NULL ? NULL : ((struct link *)info->socket_context)->conn;
-	x->started = metrics_now();
+	x->uri_room = room;
 	buf_init(&x->body, HTTP_BODY_MAX);
 	http_answer_init(&x->answer);
+	return x;
+}
+
+struct exchange *exchange_new(struct link *link, const char *uri, struct MHD_Connection *connection) {
+	size_t len = strnlen(uri, HTTP_URI_MAX + 1);
+	struct exchange *x = take_spare(link, len);
+
+	if (x == NULL)
+		return NULL;
+	x->server = link->server;
+	x->connection = connection;
+	x->conn = link->conn;
+	x->started = metrics_now();
+	x->stage = HEADER;
 	x->request.field_count = 0;
 	x->uri_len = len;
 	memcpy(x->uri, uri, len);
 	x->uri[len] = '\0';
 	return x;
+}
+
+void exchange_end(struct link *link, struct exchange **exchange) {
+	struct exchange *x = *exchange;
+
+	*exchange = NULL;
+	/* The reader has gone; the journal's writer still knows of us. */
+	if (x->stage == FOR_DISK)
+		journal_settle(x->server->options.app->journal, &x->waiter);
+	if (x->snapshot != NULL)
+		snapshot_put(&x->snapshot);
+	http_answer_reset(&x->answer);
+	buf_reset(&x->body);
+	x->route = NULL;
+	x->discarded = 0;
+	x->looks = 0;
+	x->quiet_looks = 0;
+	if (link->spare == NULL)
+		link->spare = x;
+	else
+		exchange_free(&x);
 }
 
 void exchange_free(struct exchange **exchange) {
@@ -64,10 +106,6 @@ void exchange_free(struct exchange **exchange) {
 	*exchange = NULL;
 	if (x == NULL)
 		return;
-	/* The reader has gone; the journal's writer still knows of us. */
-	if (x->stage == FOR_DISK)
-		journal_settle(x->server->options.app->journal, &x->waiter);
-	snapshot_put(&x->snapshot);
 	http_answer_free(&x->answer);
 	buf_free(&x->body);
 	free(x);
@@ -138,12 +176,37 @@ static void run_slow(struct work *work) {
 	resume(x);
 }
 
+/* NULL when out of memory. */
+static struct thread_state *thread_of(const struct exchange *x) {
+	struct thread_state *thread = pthread_getspecific(x->server->threads);
+
+	if (thread == NULL) {
+		thread = calloc(1, sizeof *thread);
+		if (thread != NULL && pthread_setspecific(x->server->threads, thread) != 0) {
+			free(thread);
+			return NULL;
+		}
+	}
+	return thread;
+}
+
 /*
  * The record is on its way to the disk.  Without an answer, libmicrohttpd comes back to this
- * connection after it has looked at all others that have something to say; by then
- * their records are in the same group, and one wait is for all of them.  That costs a
- * third of what suspending each would.
+ * connection after it has looked at all others that have something to say.  While new
+ * requests keep coming, they go before, and their records with the next group; when a
+ * round brought none, the thread waits, once for all.  That costs a third of what
+ * suspending each connection would.
  */
+static bool others_come_first(struct exchange *x) {
+	const struct thread_state *thread = thread_of(x);
+
+	if (journal_is_settled(&x->waiter) || thread == NULL)
+		return false;
+	x->quiet_looks = thread->begun == x->begun ? x->quiet_looks + 1 : 0;
+	x->begun = thread->begun;
+	return x->quiet_looks < QUIET_LOOKS && ++x->looks < LOOKS_MAX;
+}
+
 static int send_when_recorded(struct exchange *x) {
 	if (!begin_record(x))
 		return send_answer(x);
@@ -253,9 +316,12 @@ static unsigned check_length(const struct exchange *x) {
 }
 
 static int begin(struct exchange *x, const char *method, const char *version) {
+	struct thread_state *thread = thread_of(x);
 	struct timespec now;
 	unsigned status;
 
+	if (thread != NULL)
+		thread->begun++;
 	x->snapshot = snapshot_get(x->server->options.app->worlds);
 	status = take_fields(x, strcmp(version, "HTTP/1.1") != 0);
 	if (status == 0)
@@ -296,6 +362,8 @@ int exchange_step(struct exchange *exchange, const char *method, const char *ver
 	case BODY:
 		return take_body(exchange, body, len);
 	case FOR_DISK:
+		if (others_come_first(exchange))
+			return 0;
 		settle(exchange);
 		return send_answer(exchange);
 	case READY:

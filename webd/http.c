@@ -29,9 +29,15 @@ void http_answer_free(struct http_answer *answer) {
 	buf_free(&answer->record);
 }
 
+/* The record's memory is kept: most answers have one. */
 void http_answer_reset(struct http_answer *answer) {
+	struct buf record = answer->record;
+
+	answer->record = (struct buf){.max = HTTP_RECORD_MAX};
 	http_answer_free(answer);
 	http_answer_init(answer);
+	answer->record = record;
+	buf_reset(&answer->record);
 }
 
 static bool fits_a_field(struct span value) {

@@ -16,17 +16,14 @@ struct journal {
 	struct journal_options options;
 	char id[JOURNAL_ID_SIZE];
 	int dir;
-	pthread_t thread;
-	bool has_thread;
 
 	pthread_mutex_t lock;
-	pthread_cond_t wake;    /* the writer */
-	pthread_cond_t settled; /* those who wait for their records */
+	pthread_cond_t settled; /* a group was written */
 	struct buf pending;
 	struct journal_waiter *first, **last;
-	bool stopping, idle;
+	bool is_writing;
 
-	/* The writer's alone. */
+	/* Of the thread that writes. */
 	int fd;        /* the segment that is being written, or -1 */
 	uint64_t base; /* its base, or that of the next */
 	uint64_t used; /* octets of it */
@@ -58,18 +55,6 @@ static int take_over(struct journal *j, struct err *err) {
 	return 0;
 }
 
-static void *run_writer(void *context);
-
-static int begin(struct journal *j, struct err *err) {
-	j->dir = journal_dir_open(j->options.dir, err);
-	if (j->dir < 0 || journal_dir_id(j->dir, j->id, err) != 0 || take_over(j, err) != 0)
-		return -1;
-	if (pthread_create(&j->thread, NULL, run_writer, j) != 0)
-		return err_set(err, "journal: no thread: %s", strerror(errno));
-	j->has_thread = true;
-	return 0;
-}
-
 struct journal *journal_open(const struct journal_options *options, struct err *err) {
 	struct journal *j = calloc(1, sizeof *j);
 
@@ -82,11 +67,11 @@ struct journal *journal_open(const struct journal_options *options, struct err *
 	j->last = &j->first;
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_mutex_init(&j->list_lock, NULL);
-	pthread_cond_init(&j->wake, NULL);
 	pthread_cond_init(&j->settled, NULL);
 	buf_init(&j->pending, JOURNAL_PENDING_MAX);
 	buf_init(&j->group, JOURNAL_PENDING_MAX);
-	if (begin(j, err) != 0)
+	j->dir = journal_dir_open(options->dir, err);
+	if (j->dir < 0 || journal_dir_id(j->dir, j->id, err) != 0 || take_over(j, err) != 0)
 		journal_close(&j);
 	return j;
 }
@@ -97,18 +82,11 @@ void journal_close(struct journal **journal) {
 	*journal = NULL;
 	if (j == NULL)
 		return;
-	if (j->has_thread) {
-		pthread_mutex_lock(&j->lock);
-		j->stopping = true;
-		pthread_cond_signal(&j->wake);
-		pthread_mutex_unlock(&j->lock);
-		pthread_join(j->thread, NULL);
-	}
+	assert(j->first == NULL && !j->is_writing);
 	if (j->fd >= 0)
 		close(j->fd);
 	if (j->dir >= 0)
 		close(j->dir);
-	pthread_cond_destroy(&j->wake);
 	pthread_cond_destroy(&j->settled);
 	pthread_mutex_destroy(&j->list_lock);
 	pthread_mutex_destroy(&j->lock);
@@ -209,85 +187,77 @@ static void tell_trouble(struct journal *j, bool good, const struct err *err) {
 		j->options.trouble(j->options.context, good ? NULL : err->text);
 }
 
-/* The next group and those who wait for it; false when there will be none. */
-static bool take_group(struct journal *j, struct journal_waiter **waiters_r) {
+/* The pending records and those who wait for them. */
+static struct journal_waiter *take_group(struct journal *j) {
+	struct journal_waiter *waiters = j->first;
 	struct buf empty;
 
-	pthread_mutex_lock(&j->lock);
-	while (j->first == NULL && !j->stopping) {
-		j->idle = true;
-		pthread_cond_wait(&j->wake, &j->lock);
-	}
-	j->idle = false;
 	buf_reset(&j->group);
 	empty = j->group;
 	j->group = j->pending;
 	j->pending = empty;
-	*waiters_r = j->first;
 	j->first = NULL;
 	j->last = &j->first;
-	pthread_mutex_unlock(&j->lock);
-	return *waiters_r != NULL;
+	return waiters;
 }
 
 /* Whoever sees an outcome may forget the waiter: it is the last thing done to it. */
-static void settle(struct journal *j, struct journal_waiter *waiter, bool durable) {
+static void settle_all(struct journal_waiter *waiter, bool durable) {
 	struct journal_waiter *next;
 
-	pthread_mutex_lock(&j->lock);
 	for (; waiter != NULL; waiter = next) {
 		next = waiter->next;
 		atomic_store_explicit(&waiter->outcome, durable ? JOURNAL_DURABLE : JOURNAL_LOST, memory_order_release);
 	}
-	pthread_cond_broadcast(&j->settled);
-	pthread_mutex_unlock(&j->lock);
 }
 
-static void *run_writer(void *context) {
-	struct journal *j = context;
-	struct journal_waiter *waiters;
+/* With the lock, which is let go meanwhile. */
+static void write_pending(struct journal *j) {
+	struct journal_waiter *waiters = take_group(j);
 	struct err err;
+	bool good;
 
-	pthread_setname_np(pthread_self(), "webd-journal");
-	while (take_group(j, &waiters)) {
-		bool good = write_group(j, &err) == 0;
-
-		tell_trouble(j, good, &err);
-		settle(j, waiters, good);
-	}
-	return NULL;
+	j->is_writing = true;
+	pthread_mutex_unlock(&j->lock);
+	good = write_group(j, &err) == 0;
+	tell_trouble(j, good, &err);
+	pthread_mutex_lock(&j->lock);
+	settle_all(waiters, good);
+	j->is_writing = false;
+	pthread_cond_broadcast(&j->settled);
 }
 
 void journal_append(struct journal *journal, struct span record, struct journal_waiter *waiter) {
-	bool taken, wake = false;
-
 	*waiter = (struct journal_waiter){NULL, JOURNAL_PENDING};
 	pthread_mutex_lock(&journal->lock);
 	journal_record_add(&journal->pending, record);
-	taken = !journal->pending.failed;
-	journal->pending.failed = false;
-	if (taken) {
+	if (journal->pending.failed) {
+		journal->pending.failed = false;
+		waiter->outcome = JOURNAL_LOST;
+	} else {
 		*journal->last = waiter;
 		journal->last = &waiter->next;
-		wake = journal->idle;
-		journal->idle = false;
-	} else {
-		waiter->outcome = JOURNAL_LOST;
 	}
 	pthread_mutex_unlock(&journal->lock);
-	if (wake)
-		pthread_cond_signal(&journal->wake);
 }
 
 static enum journal_outcome outcome_of(struct journal_waiter *waiter) {
 	return (enum journal_outcome)atomic_load_explicit(&waiter->outcome, memory_order_acquire);
 }
 
+bool journal_is_settled(struct journal_waiter *waiter) {
+	return outcome_of(waiter) != JOURNAL_PENDING;
+}
+
 int journal_settle(struct journal *journal, struct journal_waiter *waiter) {
 	if (outcome_of(waiter) == JOURNAL_PENDING) {
 		pthread_mutex_lock(&journal->lock);
-		while (outcome_of(waiter) == JOURNAL_PENDING)
-			pthread_cond_wait(&journal->settled, &journal->lock);
+		while (outcome_of(waiter) == JOURNAL_PENDING) {
+			if (journal->is_writing)
+				pthread_cond_wait(&journal->settled, &journal->lock);
+			else
+				write_pending(journal);
+		}
 		pthread_mutex_unlock(&journal->lock);
 	}
 	return outcome_of(waiter) == JOURNAL_DURABLE ? 0 : -1;

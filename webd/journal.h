@@ -4,9 +4,9 @@
  *
  * It is one sequence of octets, kept in segments that are only appended to.  A
  * position is a place in that sequence; positions only grow, through restarts
- * too.  One writer thread takes all records that came while it was busy, writes
- * them, calls fdatasync(2) once, and wakes those who wait.  So a loaded host gets
- * large groups, and an idle one no delay.
+ * too.  Whoever first waits for a record (journal_settle) writes all that have come by then, calls
+ * fdatasync(2) once, and wakes the others; records that come meanwhile are the next group, which one of
+ * their waiters writes.  So a loaded host gets large groups, and an idle one no delay.
  *
  * journal_open() cuts a torn tail off at the last good record, and begins a new
  * segment behind all that ever was.  A reader (one, the applier) follows
@@ -26,26 +26,27 @@
 #include "webd/journal_record.h"
 
 #define JOURNAL_SEGMENT_MAX (16 * 1048576) /* octets after which the next one begins */
-#define JOURNAL_PENDING_MAX (8 * 1048576)  /* octets that may wait for the writer */
+#define JOURNAL_PENDING_MAX (8 * 1048576)  /* octets that may wait while others are written */
 
 struct journal;
 
 struct journal_options {
 	const char *dir;
 	uint64_t max; /* octets of all segments; records over it are refused */
-	/* Called by the writer when a group could not be written (with why), and when
-	 * one could again (NULL); not for each.  May be NULL. */
+	/* Called when a group could not be written (with why), and when one could again
+	 * (NULL); not for each, by any thread, one at a time.  May be NULL. */
 	void (*trouble)(void *context, const char *reason);
 	void *context;
 };
 
 /* Makes the folder where there is none.  NULL with the reason. */
 struct journal *journal_open(const struct journal_options *options, struct err *err);
-/* Writes what is pending; nobody may append any more. */
+/* Every record has been settled. */
 void journal_close(struct journal **journal);
 const char *journal_id(const struct journal *journal);
 
-/* One who waits for a record; memory of the caller's until it was settled. */
+/* One who waits for a record; memory of the caller's until it was settled.  Each that
+ * was appended has to be settled by somebody: until then it may not be on disk. */
 enum journal_outcome { JOURNAL_PENDING, JOURNAL_DURABLE, JOURNAL_LOST };
 struct journal_waiter {
 	struct journal_waiter *next;
@@ -54,6 +55,7 @@ struct journal_waiter {
 
 /* Takes a copy of the record, and does not wait. */
 void journal_append(struct journal *journal, struct span record, struct journal_waiter *waiter);
+bool journal_is_settled(struct journal_waiter *waiter);
 /* Waits for the group that holds it: 0, or -1 when it could not be made durable. */
 int journal_settle(struct journal *journal, struct journal_waiter *waiter);
 int journal_append_wait(struct journal *journal, struct span record);

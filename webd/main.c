@@ -192,6 +192,19 @@ static void wait_for_signals(struct webd *webd, int signals) {
 	}
 }
 
+static void close_all(struct webd *webd) {
+	workers_stop(&webd->workers);
+	applier_stop(&webd->applier);
+	journal_close(&webd->app.journal);
+	store_pool_free(&webd->app.stores);
+	rate_free(&webd->app.rates);
+	if (webd->app.worlds != NULL)
+		snapshot_box_free(&webd->app.worlds);
+	webd_world_free(&webd->first);
+	tls_free(&webd->tls);
+	stats_close(&webd->stats);
+}
+
 static void stop(struct webd *webd) {
 	int waiting = server_stop(&webd->readers, STOP_PATIENCE_MS) | server_stop(&webd->admin, STOP_PATIENCE_MS);
 
@@ -199,18 +212,13 @@ static void stop(struct webd *webd) {
 	/* A thread still has a request: what it did is on disk or will be tried again. */
 	if (waiting != 0)
 		_exit(EX_OK);
-	workers_stop(&webd->workers);
-	applier_stop(&webd->applier);
-	journal_close(&webd->app.journal);
-	store_pool_free(&webd->app.stores);
-	rate_free(&webd->app.rates);
-	snapshot_box_free(&webd->app.worlds);
-	tls_free(&webd->tls);
-	stats_close(&webd->stats);
+	close_all(webd);
 }
 
-static int fail(const struct err *err, int status) {
+static int fail(struct webd *webd, const struct err *err, int status) {
 	fprintf(stderr, "todoku-webd: %s\n", err->text);
+	server_stop(&webd->readers, 0);
+	close_all(webd);
 	return status;
 }
 
@@ -232,14 +240,14 @@ int main(int argc, char **argv) {
 	sockets[0] = (struct daemon_socket){.listen = conf->webd.listen};
 	sockets[1] = (struct daemon_socket){.listen = conf->webd.admin_listen};
 	if (load_tls(&webd, &conf->webd, &err) != 0)
-		return fail(&err, EX_CONFIG);
+		return fail(&webd, &err, EX_CONFIG);
 	if (daemon_become(conf, sockets, 2, &err) != 0)
-		return fail(&err, EX_OSERR);
+		return fail(&webd, &err, EX_OSERR);
 	warn_unreadable(conf);
 	signals = daemon_signals();
 	make_store(&conf->store);
 	if (signals < 0 || open_app(&webd, conf, &err) != 0 || serve(&webd, conf, sockets, &err) != 0)
-		return fail(&err, EX_UNAVAILABLE);
+		return fail(&webd, &err, EX_UNAVAILABLE);
 	log_line(CONF_LOG_INFO, "ready", "listen", conf->webd.listen, "admin", conf->webd.admin_listen, NULL);
 	wait_for_signals(&webd, signals);
 	stop(&webd);

@@ -135,12 +135,11 @@ static int load_language(struct pages *pages, const struct conf *conf, int langu
 
 	snprintf(folder, sizeof folder, "%s/%s", conf->webd.pages, languages[language]);
 	for (page = 0; page < PAGES; page++) {
-		pages->pages[language][page] =
-		        template_load(folder, page_kinds[page].file, TEMPLATE_HTML, page_kinds[page].names, err);
+		pages->pages[language][page] = page_load(folder, (enum page)page, err);
 		if (pages->pages[language][page] == NULL)
 			return -1;
 	}
-	pages->consent[language] = template_load(folder, "consent.txt", TEMPLATE_PLAIN, page_consent_names, err);
+	pages->consent[language] = page_load_consent(folder, err);
 	return pages->consent[language] == NULL ? -1 : 0;
 }
 

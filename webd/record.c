@@ -5,30 +5,45 @@
 #include "lib/cursor.h"
 
 #define SHARED 1
+#define HEAD_SIZE 40
+#define USUAL_SIZE 400
 
-static void add_number(struct buf *out, uint64_t value, unsigned size) {
-	while (size-- > 0)
-		buf_add_byte(out, (char)(value >> (8 * size)));
+static unsigned char *put(unsigned char *to, uint64_t value, unsigned size) {
+	unsigned i;
+
+	for (i = 0; i < size; i++)
+		to[i] = (unsigned char)(value >> (8 * (size - 1 - i)));
+	return to + size;
 }
 
 static void add_text(struct buf *out, struct span text) {
+	unsigned char size[2];
+
 	if (text.len > STORE_TEXT_MAX)
 		text.len = STORE_TEXT_MAX;
-	add_number(out, text.len, 2);
+	put(size, text.len, sizeof size);
+	buf_add(out, size, sizeof size);
 	buf_add_span(out, text);
 }
 
 static void add_event(struct buf *out, enum record_type type, const struct store_event *event) {
-	add_number(out, type, 1);
-	add_number(out, event->kind, 1);
-	add_number(out, event->shared ? SHARED : 0, 1);
-	add_number(out, event->machine, 1);
-	add_number(out, event->rules, 2);
-	add_number(out, event->link, 2);
-	add_number(out, (uint64_t)event->time_ms, 8);
-	add_number(out, event->campaign, 8);
-	add_number(out, event->address_key, 8);
-	add_number(out, event->visitor, 8);
+	unsigned char head[HEAD_SIZE], *to = head;
+
+	to = put(to, type, 1);
+	to = put(to, event->kind, 1);
+	to = put(to, event->shared ? SHARED : 0, 1);
+	to = put(to, event->machine, 1);
+	to = put(to, event->rules, 2);
+	to = put(to, event->link, 2);
+	to = put(to, (uint64_t)event->time_ms, 8);
+	to = put(to, event->campaign, 8);
+	to = put(to, event->address_key, 8);
+	to = put(to, event->visitor, 8);
+	assert(to == head + sizeof head);
+	/* In one piece of memory, most often. */
+	if (buf_reserve(out, USUAL_SIZE) == NULL)
+		return;
+	buf_add(out, head, sizeof head);
 	add_text(out, event->list);
 	add_text(out, event->target);
 	add_text(out, event->value);

@@ -19,8 +19,17 @@
 
 #define KNOWN_VERSION "0.9.75"
 
+static struct link *link_of(struct MHD_Connection *connection) {
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info == NULL ? NULL : info->socket_context;
+}
+
 static void *on_uri(void *context, const char *uri, struct MHD_Connection *connection) {
-	return exchange_new(context, uri, connection);
+	struct link *link = link_of(connection);
+
+	(void)context;
+	return link == NULL ? NULL : exchange_new(link, uri, connection);
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
@@ -33,14 +42,15 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 
 static void on_completed(void *context, struct MHD_Connection *connection, void **exchange,
                          enum MHD_RequestTerminationCode code) {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct link *link = link_of(connection);
 	struct exchange *x = *exchange;
 
 	(void)context, (void)code;
 	*exchange = NULL;
-	exchange_free(&x);
-	if (info != NULL && info->socket_context != NULL)
-		conn_reading(((struct link *)info->socket_context)->conn);
+	if (x == NULL)
+		return;
+	exchange_end(link, &x);
+	conn_reading(link->conn);
 }
 
 static void format_peer(const struct sockaddr *address, char out[INET6_ADDRSTRLEN]) {
@@ -76,7 +86,7 @@ static struct link *link_new(struct server *server, struct MHD_Connection *conne
 		return NULL;
 	}
 	format_peer(address == NULL ? NULL : address->client_addr, peer);
-	*link = (struct link){server, conns_add(server->conns, fd->connect_fd, peer, is_proxy(server, peer))};
+	*link = (struct link){server, conns_add(server->conns, fd->connect_fd, peer, is_proxy(server, peer)), NULL};
 	return link;
 }
 
@@ -88,6 +98,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 		*socket_context = link_new(context, connection);
 	} else if (link != NULL) {
 		conns_remove(link->server->conns, &link->conn);
+		exchange_free(&link->spare);
 		free(link);
 		*socket_context = NULL;
 	}
@@ -102,14 +113,13 @@ static size_t leave_escaped(void *context, struct MHD_Connection *connection, ch
 static int on_certificate(gnutls_session_t session, const gnutls_datum_t *authorities, int authority_count,
                           const gnutls_pk_algorithm_t *algorithms, int algorithm_count, gnutls_pcert_st **chain_r,
                           unsigned int *length_r, gnutls_privkey_t *key_r) {
-	const union MHD_ConnectionInfo *info =
-	        MHD_get_connection_info(gnutls_session_get_ptr(session), MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct link *link = link_of(gnutls_session_get_ptr(session));
 	struct tls_pair pair;
 
 	(void)authorities, (void)authority_count, (void)algorithms, (void)algorithm_count;
-	if (info == NULL || info->socket_context == NULL)
+	if (link == NULL)
 		return -1;
-	pair = tls_current(((struct link *)info->socket_context)->server->options.tls);
+	pair = tls_current(link->server->options.tls);
 	*chain_r = pair.chain;
 	*length_r = pair.length;
 	*key_r = pair.key;
@@ -147,10 +157,16 @@ struct server *server_start(const struct server_options *options, struct err *er
 	}
 	server->options = *options;
 	server->layout_is_known = strcmp(MHD_get_version(), KNOWN_VERSION) == 0;
+	if (pthread_key_create(&server->threads, free) != 0) {
+		free(server);
+		err_set(err, "no more thread keys");
+		return NULL;
+	}
 	server->conns = conns_new(&options->limits);
 	if (server->conns != NULL)
 		server->daemon = start_daemon(server);
 	if (server->daemon == NULL) {
+		pthread_key_delete(server->threads);
 		conns_free(&server->conns);
 		free(server);
 		err_set(err, "libmicrohttpd did not start");
@@ -184,6 +200,7 @@ int server_stop(struct server **server, int patience_ms) {
 	if (atomic_load(&s->waiting) > 0)
 		return -1;
 	MHD_stop_daemon(s->daemon);
+	pthread_key_delete(s->threads);
 	conns_free(&s->conns);
 	free(s);
 	return 0;

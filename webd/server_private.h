@@ -4,6 +4,7 @@
 #ifndef WEBD_SERVER_PRIVATE_H
 #define WEBD_SERVER_PRIVATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "webd/server.h"
@@ -17,18 +18,27 @@ struct server {
 	struct conns *conns;
 	bool layout_is_known;   /* http_layout_is_plain() applies */
 	_Atomic size_t waiting; /* requests whose connection is suspended */
+	pthread_key_t threads;  /* of libmicrohttpd's threads: struct thread_state */
 };
+
+/* Of one thread that serves connections. */
+struct thread_state {
+	unsigned begun; /* requests */
+};
+
+struct exchange;
 
 /* What libmicrohttpd keeps for us beside each connection. */
 struct link {
 	struct server *server;
 	struct conn *conn;
+	struct exchange *spare; /* for the next request: its memory */
 };
 
-struct exchange;
-
 /* `uri` as it came; NULL when out of memory. */
-struct exchange *exchange_new(struct server *server, const char *uri, struct MHD_Connection *connection);
+struct exchange *exchange_new(struct link *link, const char *uri, struct MHD_Connection *connection);
+/* The request is over, answered or not. */
+void exchange_end(struct link *link, struct exchange **exchange);
 void exchange_free(struct exchange **exchange);
 /* libmicrohttpd calls this when the header is there, for each piece of the body, when all
  * is there, and after a suspended connection was resumed.  -1: close it. */

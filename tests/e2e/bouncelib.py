@@ -157,7 +157,7 @@ class Bounced:
         self.dir = tempfile.mkdtemp(prefix="todoku-bounced.", dir=os.environ.get("TODOKU_E2E_DIR", "/tmp"))
         os.chmod(self.dir, 0o755)
         build = os.environ.get("TODOKU_BUILD") or os.path.join(SOURCE, "build")
-        self.program = program or os.path.join(build, "todoku-bounced")
+        self.program = program or os.environ.get("TODOKU_BOUNCED") or os.path.join(build, "todoku-bounced")
         self.todoku = os.path.join(build, "todoku")
         for folder in ("data", "sock"):
             os.mkdir(f"{self.dir}/{folder}")

@@ -8,7 +8,7 @@ import time
 
 import weblists
 from sandbox import SOURCE, Sandbox
-from webtoken import Ring
+from weblib import UNSUBSCRIBE, Ring
 
 WEBD = """
 webd { tls_cert = "%(base)s/cert.pem" tls_key = "%(base)s/key.pem" mails_per_address = 1000 forms_per_network = 100000 }
@@ -33,15 +33,15 @@ def unsubscribe_link(sandbox, name):
 
 
 def links(sandbox, language):
-    ring = Ring.of(sandbox)
+    ring = Ring(os.path.join(os.path.dirname(sandbox.env["CONF"]), "token.keys"))
     confirm = language + "-confirm"
     base = sandbox.env["BASE_URL"]
     return {
         "once": unsubscribe_link(sandbox, language + "-once"),
         "confirm": unsubscribe_link(sandbox, confirm),
         "address": unsubscribe_link(sandbox, language + "-address"),
-        "victim": base + "/u/" + ring.unsubscribe(confirm, "victim@example.jp"),
-        "shared": base + "/u/" + ring.unsubscribe(language + "-once"),
+        "victim": base + "/u/" + ring.token(UNSUBSCRIBE, reader=ring.address_key("victim@example.jp"), which=confirm),
+        "shared": base + "/u/" + ring.token(UNSUBSCRIBE, which=language + "-once", shared=True),
         "form": base + "/f/" + confirm,
         "expired": base + "/j/" + ring.confirm(confirm, "late@example.jp", made=time.time() - 4 * 86400),
     }

@@ -168,8 +168,10 @@ def check_stop(bounced, tap):
 
 def main():
     tap = sandbox.Tap()
-    program = os.environ.get("TODOKU_BOUNCED")
-    with bouncelib.Bounced('connections = 20 timeout = "3s" max_message = "31M" memory = "256M"', "info", program) as bounced:
+    # Under AddressSanitizer, where that is built: it is the place to be hostile.
+    asan = os.path.join(sandbox.SOURCE, "build-asan", "todoku-bounced")
+    with bouncelib.Bounced('connections = 20 timeout = "3s" max_message = "31M" memory = "256M"', "info",
+                           asan if os.path.exists(asan) else None) as bounced:
         check_sizes(bounced, tap)
         check_memory(bounced, tap)
         check_connections(bounced, tap)

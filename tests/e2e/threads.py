@@ -56,7 +56,7 @@ def programs(folder):
     chosen = os.path.join(folder, "programs")
     os.mkdir(chosen)
     os.symlink(tsan_milter(folder), os.path.join(chosen, "todoku-milter"))
-    for name in ("todoku", "todoku-sink"):
+    for name in ("todoku", "todoku-sink", "todoku-policyd"):
         os.symlink(os.path.join(os.path.realpath(BUILD), name), os.path.join(chosen, name))
     os.chmod(folder, 0o755)
     return chosen

@@ -21,8 +21,9 @@ import urllib.parse
 
 from sandbox import SOURCE, wait_for
 
-CLICK, OPEN, UNSUBSCRIBE, BOUNCE = 1, 2, 3, 4
-NAMES = {CLICK: b"click", OPEN: b"open", UNSUBSCRIBE: b"unsubscribe", BOUNCE: b"bounce"}
+CLICK, OPEN, UNSUBSCRIBE, BOUNCE, CONFIRM, SEAL = 1, 2, 3, 4, 6, 7
+JOIN, LEAVE = 1, 2
+NAMES = {CLICK: b"click", OPEN: b"open", UNSUBSCRIBE: b"unsubscribe", BOUNCE: b"bounce", CONFIRM: b"confirm", SEAL: b"seal"}
 HOST = "t.example.com"
 
 
@@ -81,6 +82,20 @@ class Ring:
         if purpose == CLICK:
             head += struct.pack(">H", link) + target
         return base64.urlsafe_b64encode(self.sign(purpose, head)).rstrip(b"=").decode()
+
+    def confirm(self, which, address, kind=JOIN, made=None, who="192.0.2.1", proof="", campaign=0):
+        """The link of a confirmation mail: its contents are sealed."""
+        number = max(self.keys)
+        made = int(time.time() if made is None else made)
+        head = struct.pack(">BBIQQIB", CONFIRM, number, made, campaign, self.address_key(address),
+                           self.list_number(which), kind)
+        text = address.encode()
+        contents = struct.pack(">H", len(text)) + text + bytes([len(who)]) + who.encode() + proof.encode()
+        tag = self.sign(CONFIRM, head + contents, number)[-16:]
+        seal = mac(self.keys[number], b"todoku token " + NAMES[SEAL])
+        stream = b"".join(mac(seal, tag + struct.pack(">I", n))[:16] for n in range(len(contents) // 16 + 1))
+        sealed = bytes(a ^ b for a, b in zip(contents, stream))
+        return base64.urlsafe_b64encode(head + sealed + tag).rstrip(b"=").decode()
 
 
 CONF = """

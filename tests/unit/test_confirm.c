@@ -162,6 +162,9 @@ static void test_contents_that_do_not_add_up(void **state) {
 		if (confirm_read(&token, &got) != rows[i].want)
 			fail_msg("row %zu", i);
 	}
+	/* The target of a click, whatever it holds. */
+	token = (struct token){.purpose = TOKEN_CLICK, .kind = 1, .target = rows[0].contents};
+	assert_int_equal(confirm_read(&token, &got), -1);
 }
 
 static void test_too_much(void **state) {

@@ -144,6 +144,9 @@ static const struct row rows[] = {
          "LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<b@x>\r\nDATA\r\na\n.\nb\r\n.\nc\r.\r\nd\n.\r\ne\r\n.\rf\r\n\r\r\n.\r\n",
          HELLO "250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 end with a dot\r\n250 2.0.0 b@x\r\n",
          ">b@x:a\n.\nb\r\n\nc\r.\r\nd\n.\r\ne\r\n\rf\r\n\r\r\n|"},
+        {"nor does LF dot CRLF at the beginning of a line",
+         "LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<b@x>\r\nDATA\r\na\r\n\n.\r\nb\r\n.\r\n",
+         HELLO "250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 end with a dot\r\n250 2.0.0 b@x\r\n", ">b@x:a\r\n\n.\r\nb\r\n|"},
         {"LMTP wants LHLO", "HELO a\r\nEHLO a\r\nMAIL FROM:<>\r\nLHLO\r\n",
          "500 5.5.1 this is LMTP: LHLO\r\n500 5.5.1 this is LMTP: LHLO\r\n503 5.5.1 LHLO first\r\n"
          "501 5.5.4 LHLO needs a name\r\n",

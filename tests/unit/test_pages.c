@@ -636,7 +636,9 @@ static void test_bad_texts(void **state) {
 	f->world->conf->webd.pages = none;
 	assert_null(pages_load(f->world->conf, &err));
 	assert_string_equal(err.text, "/nonexistent/ja/unsubscribe.html: can't be read: No such file or directory");
+	assert_int_equal(page_check(none, &err), -1);
 	f->world->conf->webd.pages = own;
+	assert_int_equal(page_check(own, &err), 0);
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -181,7 +181,7 @@ static void ask_milter(struct run *run, struct model_message *message) {
 
 		person = message->places[i].person;
 		snprintf(run->last, sizeof run->last, "milter %s person %d", name, person);
-		/* The unit goes over to the milter's message, or back if it was of yesterday. */
+		/* The unit goes over to the milter's message; one of yesterday stays where it is. */
 		if (run->m.blocked[person] || message->places[i].day == run->m.day ||
 		    reserved(&run->m) + own.count + run->m.spent < QUOTA)
 			want = run->m.blocked[person] ? "550 5.7.1 " : "DUNNO";
@@ -189,7 +189,8 @@ static void ask_milter(struct run *run, struct model_message *message) {
 			want = "450 4.7.1 ";
 		if (want[0] == 'D') {
 			own.count++;
-			take_out(message, i);
+			if (message->places[i].day == run->m.day)
+				take_out(message, i);
 		}
 		good &= want[0] == 'D';
 		expect(run, policy_milter(run->f, name, "news", address_of(address, person)), want);

@@ -166,6 +166,15 @@ static void test_once(void **state) {
 	assert_string_equal(standing(store, KEY).reason, "user_unknown");
 	assert_string_equal(standing(store, KEY).detail, "550 5.1.1 no such user");
 	assert_int_equal(standing(store, KEY).since, NOON_NOV_22 + HOUR);
+	/* Of a complaint, too, which is counted by itself. */
+	bounces[0] = sample_bounce(3, &change);
+	bounces[0].failure = false;
+	bounces[0].feedback = STORE_FEEDBACK_COMPLAINT;
+	bounces[0].mail = SPAN("kept");
+	assert_int_equal(add_one(store, &bounces[0]), STORE_BOUNCE_NEW);
+	assert_int_equal(add_one(store, &bounces[0]), STORE_BOUNCE_KNOWN);
+	assert_int_equal(rollup(store, "complaint"), 1);
+	assert_int_equal(fixture_number(*state, "SELECT sum(complaint) FROM feedback"), 1);
 	store_close(&store);
 }
 

@@ -36,7 +36,7 @@ static void model_new_day(struct model *m, long today) {
 	unsigned all = sum(m->sent, from, end), hard = sum(m->hard, from, end), bad = sum(m->complaints, from, end);
 	unsigned needed = plan[m->step] < 100 ? (unsigned)plan[m->step] : 100;
 
-	if (all > 0)
+	if (sum(m->sent, m->day * 24, end) > 0)
 		m->used = m->day;
 	m->day = today;
 	if (m->stopped || m->used < 0)

@@ -441,6 +441,7 @@ static void test_connections(void **state) {
 	wait_ms(20);
 	b = connect_to(conns, "192.0.2.1", false);
 	conn_working(a.conn);
+	wait_ms(1100);
 	c = connect_to(conns, "192.0.2.1", false);
 	assert_false(is_shut(&a));
 	assert_true(is_shut(&b));
@@ -466,6 +467,30 @@ static void test_connections(void **state) {
 	while (i-- > 0)
 		disconnect(conns, &others[i]);
 	assert_int_equal(conns_counts(conns).open, 0);
+	conns_free(&conns);
+}
+
+/* One that has just come, or has something to say, is spared, up to four times the
+ * share. */
+static void test_fresh_connections(void **state) {
+	struct conns_limits limits = {.all = 100, .per_address = 2, .timeout_ms = 100000};
+	struct conns *conns = conns_new(&limits);
+	struct pair pairs[10];
+	size_t i;
+
+	(void)state;
+	pairs[0] = connect_to(conns, "192.0.2.1", false);
+	assert_int_equal(send(pairs[0].there, "GET", 3, 0), 3);
+	wait_ms(1100);
+	for (i = 1; i < 8; i++)
+		pairs[i] = connect_to(conns, "192.0.2.1", false);
+	assert_int_equal(conns_counts(conns).displaced, 0);
+	pairs[i++] = connect_to(conns, "192.0.2.1", false);
+	assert_true(is_shut(&pairs[0]));
+	pairs[i++] = connect_to(conns, "192.0.2.1", false);
+	assert_int_equal(conns_counts(conns).displaced, 2);
+	while (i-- > 0)
+		disconnect(conns, &pairs[i]);
 	conns_free(&conns);
 }
 
@@ -533,6 +558,7 @@ int main(void) {
 	        WEB(test_applier),
 	        WEB(test_late_changes),
 	        cmocka_unit_test(test_connections),
+	        cmocka_unit_test(test_fresh_connections),
 	        cmocka_unit_test(test_timeouts),
 	        cmocka_unit_test(test_workers),
 	};

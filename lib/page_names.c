@@ -1,7 +1,8 @@
-/* The pages, and the names that their templates may use: todoku-pages(5). */
-#include <stddef.h>
+#include "lib/page_names.h"
 
-#include "webd/pages_private.h"
+#include <stdio.h>
+
+#define FOLDER_SIZE 4200
 
 #define COMMON                                                                                                         \
 	[IN_TITLE] = {.name = "title", .help = "what readers call the list; empty where none is known"},               \
@@ -113,3 +114,35 @@ const struct page_kind page_kinds[PAGES] = {
         [PAGE_WRONG] = {"wrong.html", "Every wrong link; one answer for all of them", common_names},
         [PAGE_ERROR] = {"error.html", "It could not be done, or was refused", error_names},
 };
+
+struct template *page_load(const char *folder, enum page page, struct err *err) {
+	return template_load(folder, page_kinds[page].file, TEMPLATE_HTML, page_kinds[page].names, err);
+}
+
+struct template *page_load_consent(const char *folder, struct err *err) {
+	return template_load(folder, "consent.txt", TEMPLATE_PLAIN, page_consent_names, err);
+}
+
+static int check_one(struct template *t) {
+	bool good = t != NULL;
+
+	template_free(&t);
+	return good ? 0 : -1;
+}
+
+int page_check(const char *pages, struct err *err) {
+	static const char *const languages[] = {"ja", "en"};
+	char folder[FOLDER_SIZE];
+	size_t i;
+	int page;
+
+	for (i = 0; i < sizeof languages / sizeof *languages; i++) {
+		snprintf(folder, sizeof folder, "%s/%s", pages, languages[i]);
+		for (page = 0; page < PAGES; page++)
+			if (check_one(page_load(folder, (enum page)page, err)) != 0)
+				return -1;
+		if (check_one(page_load_consent(folder, err)) != 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,323 @@
+#include "policyd/decide_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/list_match.h"
+#include "lib/now.h"
+#include "lib/store_hold.h"
+
+/* The list that envelope and origin say; NULL: none of our business. */
+static const struct conf_list *list_of(const struct conf *conf, const struct policy_request *r) {
+	struct list_traits traits = {.login = r->sasl_username, .client = r->client_address};
+	struct addr sender;
+
+	if (!list_trusts(conf, r->client_address, r->sasl_username))
+		return NULL;
+	if (addr_parse(r->sender, &sender) == 0)
+		traits.sender = &sender;
+	return list_match(conf, &traits);
+}
+
+static struct question ask(const struct policy_request *r, struct span stage, const struct decide_talk *talk,
+                           const struct conf_list *list) {
+	return (struct question){
+	        .stage = stage,
+	        .who = {.transaction = span_of(talk->transaction),
+	                .queue_id = r->queue_id,
+	                .list = span_of(list->name)},
+	        .sender = r->sender,
+	        .message_id = r->message_id,
+	        .list = list,
+	};
+}
+
+static void on_spent(void *context, const struct slices_terms *terms, int units) {
+	traffic_count(context, terms->stream, terms->provider, units);
+}
+
+static void end_transaction(struct decider *d, struct span transaction, enum ledger_end end) {
+	ledger_end(d->policy->ledger, transaction, end, on_spent, d->policy->traffic);
+}
+
+static void answer_rcpt(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
+                        struct buf *out) {
+	const struct conf_list *list = list_of(d->world->conf, r);
+	struct question q;
+	struct answer answer;
+
+	if (list == NULL) {
+		policy_answer(out, SPAN("DUNNO"));
+		return;
+	}
+	q = ask(r, SPAN("rcpt"), talk, list);
+	if (decide_name(d, &q, r->recipient) != 0) {
+		policy_answer(out, SPAN("DUNNO"));
+		return;
+	}
+	decide_one(d, &q, &answer);
+	/* Without an instance nobody can come back to it: it counts as it is. */
+	if (r->instance.len == 0)
+		end_transaction(d, q.who.transaction, LEDGER_SENT);
+	answer_action(&answer, false, out);
+}
+
+static void answer_recipient(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
+                             struct buf *out) {
+	const struct conf_list *list = conf_find_list(d->world->conf, r->list);
+	struct question q;
+	struct answer answer;
+
+	if (list == NULL) {
+		policy_answer(out, SPAN("DUNNO"));
+		return;
+	}
+	q = ask(r, SPAN("milter"), talk, list);
+	if (decide_name(d, &q, r->recipient) != 0) {
+		policy_answer(out, SPAN("DUNNO"));
+		return;
+	}
+	decide_one(d, &q, &answer);
+	answer_action(&answer, true, out);
+}
+
+/* Rows of who waits; all of the message waits for the last of them. */
+static int hold(struct decider *d, const struct ledger_entry *entries, size_t count_, struct span queue_id,
+                struct err *err) {
+	struct store_held *rows = calloc(count_ + 1, sizeof *rows);
+	size_t used = 0, i;
+	int outcome;
+
+	if (rows == NULL)
+		return err_set(err, "out of memory");
+	for (i = 0; i < count_; i++)
+		if (entries[i].state != LEDGER_DISCARD)
+			rows[used++] = (struct store_held){
+			        .host = span_of(d->world->hostname),
+			        .queue_id = queue_id,
+			        .stream = span_of(entries[i].terms.stream),
+			        .list = span_of(entries[i].list),
+			        .provider = span_of(entries[i].terms.provider),
+			        .address = span_of(entries[i].address),
+			        .address_key = entries[i].address_key,
+			        .why = SPAN("quota"),
+			        .time = now_seconds(),
+			};
+	outcome = decide_open_store(d, err) != 0                   ? -1
+	          : store_hold_add(d->store, rows, used, err) != 0 ? decide_store_broke(d, err)
+	                                                           : 0;
+	free(rows);
+	return outcome;
+}
+
+static void answer_failure(struct decider *d, const char *reason, struct buf *out) {
+	struct answer answer;
+
+	answer_error(&answer, d->world->conf, reason);
+	decide_count(d, &answer);
+	answer_action(&answer, true, out);
+}
+
+/* A message that waits must be on record: never is the answer on_error's. */
+static void answer_not_held(const struct err *err, struct buf *out) {
+	struct answer answer = {.kind = ANSWER_ERROR, .reason = "error"};
+
+	snprintf(answer.text, sizeof answer.text, "can't record that it is to be held: %.300s", err->text);
+	answer_action(&answer, true, out);
+}
+
+/* The milter tells the end. */
+static void answer_end(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
+                       struct buf *out) {
+	struct span transaction = span_of(talk->transaction);
+	struct ledger_entry *entries;
+	struct err err = {"out of memory"};
+	size_t found;
+	enum ledger_end end;
+
+	if (!span_equal(r->result, SPAN("held"))) {
+		end_transaction(d, transaction, span_equal(r->result, SPAN("sent")) ? LEDGER_SENT : LEDGER_FAILED);
+		policy_answer(out, SPAN("DUNNO"));
+		return;
+	}
+	if (ledger_entries(d->policy->ledger, transaction, &entries, &found, &end) != 0 ||
+	    hold(d, entries, found, r->queue_id, &err) != 0) {
+		answer_not_held(&err, out);
+	} else {
+		end_transaction(d, transaction, LEDGER_HELD);
+		policy_answer(out, SPAN("DUNNO"));
+	}
+	free(entries);
+}
+
+/* ---- END-OF-MESSAGE ---- */
+
+/* Of several answers the one that all must share: what is put off or refused is so
+ * for all, what waits lets all wait.  Nobody is told of a recipient dropped beside others. */
+static bool weighs_more(const struct answer *a, const struct answer *b) {
+	static const int weight[] = {
+	        [ANSWER_DISCARD] = 0, [ANSWER_PASS] = 1,  [ANSWER_HOLD] = 2,
+	        [ANSWER_REJECT] = 3,  [ANSWER_DEFER] = 4, [ANSWER_ERROR] = 5,
+	};
+
+	return weight[a->kind] > weight[b->kind];
+}
+
+/* Asks anew for each that RCPT let pass: much may have happened since. */
+static void decide_all(struct decider *d, const struct question *base, const struct ledger_entry *entries, size_t found,
+                       struct answer *answer) {
+	struct answer one;
+	bool dropped = false;
+	size_t i;
+
+	for (i = 0; i < found; i++) {
+		struct question q = *base;
+
+		if (decide_name(d, &q, span_of(entries[i].address)) != 0)
+			continue;
+		decide_one(d, &q, &one);
+		dropped |= one.kind == ANSWER_DISCARD;
+		if (i == 0 || weighs_more(&one, answer))
+			*answer = one;
+	}
+	if (dropped && answer->kind != ANSWER_DISCARD && answer->kind < ANSWER_DEFER) {
+		answer->kind = ANSWER_REJECT;
+		answer->reason = "suppressed";
+		snprintf(answer->text, sizeof answer->text,
+		         "one of its recipients may not have mail of list %s: send to each alone", base->list->name);
+	}
+}
+
+/* Postfix repeats the question: the same again. */
+static void repeat(enum ledger_end end, struct answer *answer) {
+	answer_pass(answer, "repeated");
+	if (end == LEDGER_HELD) {
+		answer->kind = ANSWER_HOLD;
+		snprintf(answer->text, sizeof answer->text, "waits for quota");
+	}
+}
+
+static void finish(struct decider *d, const struct question *base, struct answer *answer, struct buf *out) {
+	struct span transaction = base->who.transaction;
+	struct ledger_entry *entries = NULL;
+	struct err err = {"out of memory"};
+	size_t found;
+	enum ledger_end end;
+
+	if (answer->kind == ANSWER_HOLD &&
+	    (ledger_entries(d->policy->ledger, transaction, &entries, &found, &end) != 0 ||
+	     hold(d, entries, found, base->who.queue_id, &err) != 0)) {
+		answer_not_held(&err, out);
+		end_transaction(d, transaction, LEDGER_FAILED);
+	} else {
+		end_transaction(d, transaction,
+		                answer->kind == ANSWER_PASS   ? LEDGER_SENT
+		                : answer->kind == ANSWER_HOLD ? LEDGER_HELD
+		                                              : LEDGER_FAILED);
+		answer_action(answer, true, out);
+	}
+	free(entries);
+}
+
+/* Has its stream a limit?  Then a message whose recipients were forgotten (a restart) may
+ * not pass uncounted. */
+static bool unknown_matters(struct decider *d, const struct conf_list *list) {
+	const struct conf_stream *stream = conf_find_stream(d->world->conf, span_of(list->stream));
+
+	return !list->shadow && stream != NULL && strcmp(stream->plan, "none") != 0;
+}
+
+static void answer_end_of_message(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
+                                  struct buf *out) {
+	const struct conf_list *list = list_of(d->world->conf, r);
+	struct ledger_entry *entries = NULL;
+	struct question base;
+	struct answer answer;
+	enum ledger_end end;
+	size_t found;
+
+	if (list == NULL || r->instance.len == 0) {
+		policy_answer(out, SPAN("DUNNO"));
+		return;
+	}
+	base = ask(r, SPAN("end"), talk, list);
+	if (ledger_entries(d->policy->ledger, base.who.transaction, &entries, &found, &end) != 0) {
+		answer_failure(d, "out of memory", out);
+		return;
+	}
+	answer_pass(&answer, "quota");
+	if (end != LEDGER_OPEN) {
+		repeat(end, &answer);
+		answer_action(&answer, true, out);
+	} else {
+		/* Refused by others after all: their units come back. */
+		while (r->recipient_count > 0 && found > r->recipient_count)
+			ledger_forget(d->policy->ledger, base.who.transaction, entries[--found].address_key);
+		if (found > 0) {
+			decide_all(d, &base, entries, found, &answer);
+		} else if (decide_name(d, &base, r->recipient) == 0) {
+			decide_one(d, &base, &answer);
+		} else if (unknown_matters(d, list)) {
+			answer.kind = ANSWER_DEFER;
+			answer.reason = "restarted";
+			snprintf(answer.text, sizeof answer.text,
+			         "its recipients are not known here any more; send it again");
+		}
+		finish(d, &base, &answer, out);
+	}
+	free(entries);
+}
+
+/* ---- dispatch ---- */
+
+/* The name under which the ledger knows what the request is about.  A new one: the
+ * connection is done with the one before. */
+static void follow(struct decider *d, struct decide_talk *talk, const struct policy_request *r) {
+	char name[sizeof talk->transaction];
+
+	if (r->instance.len > 0)
+		snprintf(name, sizeof name, "%s:%.*s", r->kind == POLICY_ACCESS ? "i" : "m", SPAN_ARG(r->instance));
+	else
+		snprintf(name, sizeof name, "i:?%p %llu", (void *)d, (unsigned long long)d->unnamed++);
+	if (strcmp(name, talk->transaction) == 0)
+		return;
+	decider_leave(d, talk);
+	memcpy(talk->transaction, name, sizeof name);
+}
+
+void decider_leave(struct decider *d, struct decide_talk *talk) {
+	if (talk->transaction[0] != '\0')
+		ledger_leave(d->policy->ledger, span_of(talk->transaction));
+	talk->transaction[0] = '\0';
+}
+
+static void dispatch(struct decider *d, struct decide_talk *talk, const struct policy_request *r, struct buf *out) {
+	follow(d, talk, r);
+	if (r->kind == POLICY_RECIPIENT)
+		answer_recipient(d, talk, r, out);
+	else if (r->kind == POLICY_END)
+		answer_end(d, talk, r, out);
+	else if (r->state == POLICY_STATE_RCPT)
+		answer_rcpt(d, talk, r, out);
+	else if (r->state == POLICY_STATE_END)
+		answer_end_of_message(d, talk, r, out);
+	else
+		policy_answer(out, SPAN("DUNNO"));
+}
+
+void decider_answer(struct decider *d, struct decide_talk *talk, const struct policy_request *request,
+                    struct buf *out) {
+	struct snapshot *snapshot = snapshot_get(d->policy->worlds);
+
+	d->world = snapshot_value(snapshot);
+	if (d->limits_of != d->world->loaded) {
+		limits_reset(d->limits);
+		memset(d->domains, 0, sizeof d->domains);
+		d->limits_of = d->world->loaded;
+	}
+	d->policy->totals.requests++;
+	dispatch(d, talk, request, out);
+	d->world = NULL;
+	snapshot_put(&snapshot);
+}
