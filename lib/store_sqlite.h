@@ -21,6 +21,8 @@ struct month_kind {
 	const char *prefix; /* of the table's name, which is PREFIX_202612 */
 	/* Makes the table and its indexes; statements in a row. */
 	const char *create;
+	/* Deletes ?1 rows or so: a table is emptied in steps before it is dropped. */
+	const char *drain;
 	const char *statements[MONTH_STATEMENTS_MAX];
 };
 
