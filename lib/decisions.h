@@ -28,8 +28,8 @@ void decisions_close(struct decisions **log);
 struct decision {
 	uint64_t number; /* in order, from 1; out */
 	time_t time;
-	struct span stage;   /* rcpt, end, milter, release */
-	struct span outcome; /* pass, hold, defer, reject, discard, release, cancel, error */
+	struct span stage;   /* rcpt, end, milter (asked by it), treat (by it), release */
+	struct span outcome; /* pass, hold, defer, reject, discard, release, cancel, treated, shadow, error */
 	struct span reason;  /* one word: unsubscribed, blocked, quota, breaker, store, ... */
 	struct span text;    /* what Postfix was answered, or in words */
 	struct span list;

@@ -145,7 +145,7 @@ class Run:
         clients = [asyncio.create_task(self.client(self.daemons[n % DAEMONS])) for n in range(CLIENTS)]
         killer = asyncio.create_task(self.killer())
         before, since = 0, loop.time()
-        patience = 20 if not self.kills else 8
+        patience = 20 if not self.kills else 4
         while self.accepted < self.quota and loop.time() - since < patience:
             await asyncio.sleep(0.02)
             if self.accepted != before:
@@ -170,7 +170,7 @@ def play(tap, seed, kills):
         shutil.chown(f"{base}/data", "nobody", "postfix")
         subprocess.run([program("todoku"), "key", "init", f"{base}/token.keys"], check=True, stdout=subprocess.DEVNULL)
         shutil.chown(f"{base}/token.keys", "nobody", "postfix")
-        run = Run(base, seed, random.Random(seed).choice((120, 300, 700)), kills)
+        run = Run(base, seed, random.Random(seed).choice((300, 700, 1500)), kills)
         statuses = asyncio.run(run.play())
         what = f"seed {seed}: {run.accepted} of {run.quota} accepted, {run.messages} messages, {len(run.kills)} kills"
         tap.ok(run.accepted <= run.quota, f"W2 never over quota ({what})")
