@@ -214,6 +214,30 @@ static void test_flood(void **state) {
 	assert_int_equal(totals.found + totals.failed, totals.wanted);
 }
 
+/* A domain that found no room was not asked for: it may be when there is. */
+static void test_full(void **state) {
+	struct fixture *fixture = *state;
+	struct mx_options options = MX_OPTIONS(answered, fixture);
+	char domain[64];
+	uint64_t wanted;
+	int i;
+
+	mx_stop(&fixture->mx);
+	options.servers = fixture->server.address;
+	options.timeout_ms = 10;
+	options.tries = 1;
+	fixture->mx = mx_start(&options, NULL);
+	assert_non_null(fixture->mx);
+	for (i = 0; mx_read_totals(fixture->mx).dropped == 0; i++) {
+		snprintf(domain, sizeof domain, "silent.d%d.test", i);
+		mx_want(fixture->mx, span_of(domain));
+	}
+	wanted = mx_read_totals(fixture->mx).wanted;
+	wait_for(fixture, (size_t)wanted);
+	mx_want(fixture->mx, span_of(domain));
+	wait_for(fixture, (size_t)wanted + 1);
+}
+
 /* With lookups under way, and nothing said of them. */
 static void test_stop_in_flight(void **state) {
 	struct fixture *fixture = *state;
@@ -271,6 +295,7 @@ int main(void) {
 	        cmocka_unit_test_setup_teardown(test_asked_once, start, stop),
 	        cmocka_unit_test_setup_teardown(test_silence, start, stop),
 	        cmocka_unit_test_setup_teardown(test_flood, start, stop),
+	        cmocka_unit_test_setup_teardown(test_full, start, stop),
 	        cmocka_unit_test_setup_teardown(test_stop_in_flight, start, stop),
 	        cmocka_unit_test_setup_teardown(test_odd_domains, start, stop),
 	        cmocka_unit_test(test_bad_servers),
