@@ -141,6 +141,7 @@ static int check_quota(struct decider *d, struct question *q, struct answer *ans
 		return 0;
 	switch (ledger_reserve(d->policy->ledger, d->store, &q->who, &q->terms, err)) {
 	case SLICES_TAKEN:
+		q->has_unit = true;
 		return 0;
 	case SLICES_OVER:
 		answer_over_quota(answer, q->stream, today, provider,
@@ -153,10 +154,13 @@ static int check_quota(struct decider *d, struct question *q, struct answer *ans
 	}
 }
 
-/* Who is refused has no place in the transaction; who is dropped is noted, for the end. */
+/* Who is refused has no place in the transaction; who is dropped, or goes without a unit, is
+ * noted for the end. */
 static void settle(struct decider *d, const struct question *q, const struct answer *answer) {
 	if (answer->kind == ANSWER_DISCARD)
 		ledger_note(d->policy->ledger, &q->who, &q->terms, LEDGER_DISCARD);
+	else if (answer->kind == ANSWER_PASS && !q->has_unit && !span_equal(q->stage, SPAN("rcpt")))
+		ledger_note(d->policy->ledger, &q->who, &q->terms, LEDGER_FREE);
 	else if (answer->kind != ANSWER_PASS && answer->kind != ANSWER_HOLD)
 		ledger_forget(d->policy->ledger, q->who.transaction, q->who.address_key);
 }

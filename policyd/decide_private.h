@@ -51,6 +51,7 @@ struct question {
 	const struct conf_stream *stream; /* NULL: the list has none */
 	struct addr recipient;
 	struct slices_terms terms;
+	bool has_unit; /* out */
 };
 
 /* Opens the store where it isn't.  -1 while it does not answer. */
