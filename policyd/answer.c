@@ -125,7 +125,7 @@ void answer_action(const struct answer *answer, bool ends, struct buf *out) {
 	case ANSWER_REJECT:
 		snprintf(action, sizeof action, "550 5.7.1 todoku: %s", answer->text);
 		break;
-	case ANSWER_ERROR:
+	default:
 		snprintf(action, sizeof action, "451 4.3.0 todoku: %s", answer->text);
 		break;
 	}

@@ -16,6 +16,7 @@ enum answer_kind {
 	ANSWER_DEFER,
 	ANSWER_REJECT,
 	ANSWER_ERROR, /* the store could not be asked: as on_error says */
+	ANSWER_KINDS,
 };
 /* "pass", "hold", "discard", "defer", "reject", "error". */
 const char *answer_kind_name(enum answer_kind kind);

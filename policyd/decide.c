@@ -164,6 +164,7 @@ static void settle(struct decider *d, const struct question *q, const struct ans
 void decide_count(struct decider *d, const struct answer *answer) {
 	struct policy_totals *totals = &d->policy->totals;
 
+	metric_add(d->policy->metrics.decisions[answer->kind], 1);
 	switch (answer->kind) {
 	case ANSWER_PASS:
 		totals->passed++;
@@ -180,7 +181,7 @@ void decide_count(struct decider *d, const struct answer *answer) {
 	case ANSWER_REJECT:
 		totals->rejected++;
 		break;
-	case ANSWER_ERROR:
+	default:
 		totals->errors++;
 		break;
 	}

@@ -18,6 +18,15 @@ struct decide_domain {
 };
 #define DECIDE_DOMAINS 256 /* by a hash of the name; a power of two */
 
+/* Whose list the last request's mail was: a campaign comes from one place. */
+struct decide_origin {
+	char client[64];
+	char login[128];
+	char sender[256];
+	bool known;
+	const struct conf_list *list; /* of the world at hand, or NULL */
+};
+
 struct decider {
 	struct policy *policy;
 	struct limits *limits;
@@ -28,6 +37,7 @@ struct decider {
 	long long pause_to; /* the store failed: not asked before */
 	struct err failure;
 	struct decide_domain domains[DECIDE_DOMAINS];
+	struct decide_origin origin;
 	uint64_t unnamed; /* transactions without a name of their own */
 };
 

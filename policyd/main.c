@@ -134,6 +134,7 @@ int main(int argc, char **argv) {
 	}
 	open_log(&policy, world->conf);
 	metrics = open_metrics(world->conf);
+	policy_count(&policy, metrics);
 	watch = watch_start(&policy, metrics, &err);
 	if (watch != NULL)
 		server = server_start(&setup, &err);

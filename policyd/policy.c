@@ -1,5 +1,6 @@
 #include "policyd/policy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,6 +91,24 @@ int policy_open(struct policy *policy, struct policy_world *world, struct err *e
 	return policy->pool == NULL ? -1 : 0;
 }
 
+void policy_count(struct policy *policy, struct metrics *metrics) {
+	enum answer_kind kind;
+	char label[64];
+
+	if (metrics == NULL)
+		return;
+	for (kind = 0; kind < ANSWER_KINDS; kind++) {
+		snprintf(label, sizeof label, "outcome=\"%s\"", answer_kind_name(kind));
+		policy->metrics.decisions[kind] =
+		        metrics_get(metrics, METRICS_COUNTER, "todoku_policyd_decisions_total", label,
+		                    "Recipients decided upon, at RCPT and at the end");
+	}
+	policy->metrics.seconds = metrics_get(metrics, METRICS_HISTOGRAM, "todoku_policyd_answer_seconds", "",
+	                                      "Time from a request to its answer");
+	policy->metrics.messages =
+	        metrics_get(metrics, METRICS_GAUGE, "todoku_policyd_messages", "", "Messages under way or remembered");
+}
+
 static void tidy_store(struct policy *policy, long idle_ms) {
 	struct err err = {""};
 	struct store *store = store_pool_take(policy->pool, &err);
@@ -108,6 +127,7 @@ static void tidy_store(struct policy *policy, long idle_ms) {
 
 void policy_tidy(struct policy *policy) {
 	ledger_tidy(policy->ledger, false);
+	metric_set(policy->metrics.messages, (double)ledger_count(policy->ledger));
 	tidy_store(policy, IDLE_MS);
 }
 

@@ -10,8 +10,10 @@
 #include "lib/conf.h"
 #include "lib/decisions.h"
 #include "lib/keyring.h"
+#include "lib/metrics.h"
 #include "lib/snapshot.h"
 #include "lib/store_pool.h"
+#include "policyd/answer.h"
 #include "policyd/ledger.h"
 #include "policyd/traffic.h"
 
@@ -32,6 +34,14 @@ struct policy_totals {
 	_Atomic uint64_t requests, passed, held, deferred, rejected, discarded, errors, bad;
 };
 
+/* The same by outcome, for Prometheus: todoku_policyd_decisions_total; one of a recipient at
+ * RCPT, and one at the end.  And the time that an answer takes, and messages under way. */
+struct policy_metrics {
+	struct metric *decisions[ANSWER_KINDS];
+	struct metric *seconds;
+	struct metric *messages;
+};
+
 struct policy {
 	struct snapshot_box *worlds; /* of struct policy_world */
 	struct store_pool *pool;
@@ -45,7 +55,11 @@ struct policy {
 	void (*alert)(void *context, const struct conf *conf, const struct conf_stream *stream, const void *today);
 	void *alert_context;
 	struct policy_totals totals;
+	struct policy_metrics metrics;
 };
+
+/* Begins to count for Prometheus; `metrics` may be NULL. */
+void policy_count(struct policy *policy, struct metrics *metrics);
 
 /* Takes over the world.  -1 with the reason; what was made is freed by policy_close(). */
 int policy_open(struct policy *policy, struct policy_world *world, struct err *err);

@@ -8,8 +8,7 @@
 #include "lib/now.h"
 #include "lib/store_hold.h"
 
-/* The list that envelope and origin say; NULL: none of our business. */
-static const struct conf_list *list_of(const struct conf *conf, const struct policy_request *r) {
+static const struct conf_list *find_list(const struct conf *conf, const struct policy_request *r) {
 	struct list_traits traits = {.login = r->sasl_username, .client = r->client_address};
 	struct addr sender;
 
@@ -18,6 +17,27 @@ static const struct conf_list *list_of(const struct conf *conf, const struct pol
 	if (addr_parse(r->sender, &sender) == 0)
 		traits.sender = &sender;
 	return list_match(conf, &traits);
+}
+
+static bool keep(char *room, size_t size, struct span text) {
+	if (text.len >= size || (text.len > 0 && memchr(text.at, '\0', text.len) != NULL))
+		return false;
+	snprintf(room, size, "%.*s", SPAN_ARG(text));
+	return true;
+}
+
+/* The list that envelope and origin say; NULL: none of our business. */
+static const struct conf_list *list_of(struct decider *d, const struct policy_request *r) {
+	struct decide_origin *last = &d->origin;
+
+	if (last->known && span_equal(span_of(last->sender), r->sender) &&
+	    span_equal(span_of(last->client), r->client_address) && span_equal(span_of(last->login), r->sasl_username))
+		return last->list;
+	last->list = find_list(d->world->conf, r);
+	last->known = keep(last->client, sizeof last->client, r->client_address) &&
+	              keep(last->login, sizeof last->login, r->sasl_username) &&
+	              keep(last->sender, sizeof last->sender, r->sender);
+	return last->list;
 }
 
 static struct question ask(const struct policy_request *r, struct span stage, const struct decide_talk *talk,
@@ -43,7 +63,7 @@ static void end_transaction(struct decider *d, struct span transaction, enum led
 
 static void answer_rcpt(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
                         struct buf *out) {
-	const struct conf_list *list = list_of(d->world->conf, r);
+	const struct conf_list *list = list_of(d, r);
 	struct question q;
 	struct answer answer;
 
@@ -230,7 +250,7 @@ static bool unknown_matters(struct decider *d, const struct conf_list *list) {
 
 static void answer_end_of_message(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
                                   struct buf *out) {
-	const struct conf_list *list = list_of(d->world->conf, r);
+	const struct conf_list *list = list_of(d, r);
 	struct ledger_entry *entries = NULL;
 	struct question base;
 	struct answer answer;
@@ -309,15 +329,18 @@ static void dispatch(struct decider *d, struct decide_talk *talk, const struct p
 void decider_answer(struct decider *d, struct decide_talk *talk, const struct policy_request *request,
                     struct buf *out) {
 	struct snapshot *snapshot = snapshot_get(d->policy->worlds);
+	uint64_t started = metrics_now();
 
 	d->world = snapshot_value(snapshot);
 	if (d->limits_of != d->world->loaded) {
 		limits_reset(d->limits);
 		memset(d->domains, 0, sizeof d->domains);
+		d->origin.known = false;
 		d->limits_of = d->world->loaded;
 	}
 	d->policy->totals.requests++;
 	dispatch(d, talk, request, out);
 	d->world = NULL;
 	snapshot_put(&snapshot);
+	metric_observe(d->policy->metrics.seconds, metrics_now() - started);
 }

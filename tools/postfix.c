@@ -14,7 +14,7 @@
 #define IDS_MAX (1U << 24)
 
 /* What the child is asked for. */
-enum task { TASK_LIST, TASK_LIFETIME, TASK_RELEASE, TASK_REQUEUE, TASK_DELETE, TASK_NOW };
+enum task { TASK_LIST, TASK_LIFETIME, TASK_RELEASE, TASK_REQUEUE, TASK_DELETE, TASK_NOW, TASK_PICK_UP };
 
 struct request {
 	enum task task;
@@ -76,6 +76,7 @@ static void run_program(const char *config, enum task task, const char *id) {
 	        [TASK_REQUEUE] = {"postsuper", "-r", "-", "hold"},
 	        [TASK_DELETE] = {"postsuper", "-d", "-", "hold"},
 	        [TASK_NOW] = {"postqueue", "-i", NULL},
+	        [TASK_PICK_UP] = {"postkick", "public", "pickup", "W"},
 	};
 	char *arguments[8];
 	size_t count = 0, i;
@@ -298,6 +299,9 @@ int postfix_order(struct postfix *postfix, enum postfix_order order, struct span
 	/* Let go they lie among the deferred, and wait for the next scan of them. */
 	if (outcome == 0 && order == POSTFIX_RELEASE)
 		outcome = call(postfix, TASK_NOW, ids, &output, err);
+	/* As new they lie in the maildrop, where pickup(8) looks once a minute. */
+	if (outcome == 0 && order == POSTFIX_REQUEUE)
+		outcome = call(postfix, TASK_PICK_UP, SPAN_NONE, &output, err);
 	buf_free(&output);
 	return outcome;
 }

@@ -7,11 +7,12 @@ meanwhile.
 The days are the daemons' alone (TODOKU_CLOCK); Postfix lives in one.
 """
 import collections
+import contextlib
 import json
 import os
 import shutil
 import signal
-import smtplib
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -36,7 +37,7 @@ def compose(number):
 
 
 def stream(mode, quota=QUOTA):
-    return f'stream "main" {{ plan = "steps:{quota}" over_quota = "{mode}" }}\n'
+    return f'policyd {{ leave_timeout = "1s" }}\nstream "main" {{ plan = "steps:{quota}" over_quota = "{mode}" }}\n'
 
 
 class Clock:
@@ -243,6 +244,22 @@ def test_several(tap, clock):
         tap.ok(len(held(box)) == 2 and len(arrived(box)) == 7, "W5 a message waits whole", held(box))
         clock.set(2)
         tap.ok(release(box)["released"] == 1 and len(set(wait_arrived(box, 9))) == 9, "W5 and is released whole")
+        test_killed_release(tap, box)
+
+
+def test_killed_release(tap, box):
+    """Killed between taking the units and telling Postfix: told again, and counted once."""
+    box.smtp(compose("four"), ["o1@example.jp", "o2@example.jp", "o3@example.jp"], where="SMTP_INLINE")
+    sandbox.wait_for("that it waits", lambda: len(hold_queue(box)) == 1)
+    store = os.path.join(box.dir, "live", "data", "todoku.db")
+    with contextlib.closing(sqlite3.connect(store, timeout=30)) as database:
+        before = database.execute("SELECT sum(leased) FROM quota").fetchone()
+        database.execute("UPDATE held SET released = 1")
+        database.commit()
+        told = release(box)
+        after = database.execute("SELECT sum(leased) FROM quota").fetchone()
+    tap.ok(told["released"] == 1 and len(wait_arrived(box, 12)) == 12 and before == after and not held(box),
+           "W2 a release that was killed is told to Postfix again, and takes no unit twice", told, before, after)
 
 
 def main():

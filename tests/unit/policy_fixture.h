@@ -254,6 +254,18 @@ static inline long long policy_number(const struct policy_fixture *f, const char
 	return number;
 }
 
+/* Through SQLite, past the code under test. */
+static inline void policy_sql(const struct policy_fixture *f, const char *sql) {
+	char *why = NULL;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(f->database, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 10000);
+	if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK)
+		fail_msg("%s: %s", sql, why);
+	sqlite3_close(db);
+}
+
 #define assert_action(got, want) assert_string_equal((got), (want))
 #define assert_begins(got, want)                                                                                       \
 	do {                                                                                                           \

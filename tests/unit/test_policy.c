@@ -276,6 +276,45 @@ static void test_provider(void **state) {
 	assert_action(policy_rcpt(f, "y", "y@example.net"), "DUNNO");
 }
 
+/* The hour of POLICY_NOON has seen so much. */
+static void had_bounces(const struct policy_fixture *f, int sent, int hard) {
+	char sql[512];
+
+	snprintf(sql, sizeof sql,
+	         "INSERT INTO traffic (stream, hour, provider, sent) VALUES ('main', %d, 'other', %d);"
+	         "INSERT INTO feedback (stream, hour, domain, hard, soft, refused, complaint)"
+	         " VALUES ('main', %d, 'example.jp', %d, 0, 0, 0)",
+	         POLICY_NOON, sent, POLICY_NOON, hard);
+	policy_sql(f, sql);
+}
+
+/* Open, it holds all list mail of the stream, with the figure in the text; other mail goes. */
+static void test_breaker(void **state) {
+	struct policy_fixture *f = begin(state, "", "plan = \"none\" breaker_sample = 100 breaker_bounces = 0.10");
+	struct policy_request r;
+
+	assert_action(policy_rcpt(f, "1", "a@example.jp"), "DUNNO");
+	had_bounces(f, 1000, 150);
+	policy_stop(f);
+	policy_start(f);
+	assert_action(policy_rcpt(f, "2", "b@example.jp"), "DUNNO");
+	assert_begins(policy_end_of(f, "2", "b@example.jp", 1, "Q1"), "HOLD ");
+	assert_says(f->action, "150 hard bounces in 1000 sent");
+	assert_begins(policy_milter(f, "m1", "news", "c@example.jp"), "HOLD ");
+	r = policy_ask_rcpt("3", "a@example.jp");
+	r.sender = SPAN("other@example.com");
+	assert_action(policy_put(f, &r), "DUNNO");
+}
+
+static void test_breaker_defers(void **state) {
+	struct policy_fixture *f =
+	        begin(state, "", "plan = \"none\" breaker = \"defer\" breaker_sample = 100 breaker_bounces = 0.10");
+
+	had_bounces(f, 1000, 150);
+	assert_begins(policy_rcpt(f, "2", "b@example.jp"), "450 4.7.1 ");
+	assert_says(f->action, "150 hard bounces in 1000 sent");
+}
+
 static void test_not_begun(void **state) {
 	struct policy_fixture *f =
 	        begin(state, "", "plan = \"steps:10\" start = \"2026-12-05\" over_quota = \"defer\"");
@@ -459,12 +498,13 @@ static void test_lenient(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down_policy)
 	const struct CMUnitTest tests[] = {
-	        TEST(test_not_ours),    TEST(test_suppressed), TEST(test_discard),    TEST(test_temporary_failed),
-	        TEST(test_quota),       TEST(test_repeated),   TEST(test_given_back), TEST(test_midnight),
-	        TEST(test_milter),      TEST(test_both_ends),  TEST(test_hold),       TEST(test_hold_several),
-	        TEST(test_provider),    TEST(test_not_begun),  TEST(test_shadow),     TEST(test_restart),
-	        TEST(test_no_instance), TEST(test_locked),     TEST(test_full),       TEST(test_readonly),
-	        TEST(test_gone),        TEST(test_corrupt),    TEST(test_lenient),
+	        TEST(test_not_ours), TEST(test_suppressed), TEST(test_discard),     TEST(test_temporary_failed),
+	        TEST(test_quota),    TEST(test_repeated),   TEST(test_given_back),  TEST(test_midnight),
+	        TEST(test_milter),   TEST(test_both_ends),  TEST(test_hold),        TEST(test_hold_several),
+	        TEST(test_provider), TEST(test_not_begun),  TEST(test_breaker),     TEST(test_breaker_defers),
+	        TEST(test_shadow),   TEST(test_restart),    TEST(test_no_instance), TEST(test_locked),
+	        TEST(test_full),     TEST(test_readonly),   TEST(test_gone),        TEST(test_corrupt),
+	        TEST(test_lenient),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
