@@ -5,6 +5,7 @@
 #ifndef POLICYD_DECIDE_PRIVATE_H
 #define POLICYD_DECIDE_PRIVATE_H
 
+#include "lib/store_filter.h"
 #include "policyd/answer.h"
 #include "policyd/decide.h"
 #include "policyd/limits.h"
@@ -38,6 +39,7 @@ struct decider {
 	struct err failure;
 	struct decide_domain domains[DECIDE_DOMAINS];
 	struct decide_origin origin;
+	struct store_filter *filter;
 	uint64_t unnamed; /* transactions without a name of their own */
 };
 
