@@ -162,6 +162,8 @@ static int check_quota(struct decider *d, struct question *q, struct answer *ans
 /* Who is refused has no place in the transaction; who is dropped, or goes without a unit, is
  * noted for the end. */
 static void settle(struct decider *d, const struct question *q, const struct answer *answer) {
+	if (answer->kind == ANSWER_HOLD)
+		d->held_for = answer->reason;
 	if (answer->kind == ANSWER_DISCARD)
 		ledger_note(d->policy->ledger, &q->who, &q->terms, LEDGER_DISCARD);
 	else if (answer->kind == ANSWER_PASS && !q->has_unit && !span_equal(q->stage, SPAN("rcpt")))

@@ -40,7 +40,8 @@ struct decider {
 	struct decide_domain domains[DECIDE_DOMAINS];
 	struct decide_origin origin;
 	struct store_filter *filter;
-	uint64_t unnamed; /* transactions without a name of their own */
+	const char *held_for; /* the reason of the last that waits */
+	uint64_t unnamed;     /* transactions without a name of their own */
 };
 
 /* One recipient of one message. */
