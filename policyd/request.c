@@ -106,17 +106,18 @@ static void answer_recipient(struct decider *d, const struct decide_talk *talk, 
 	answer_action(&answer, true, out);
 }
 
-/* Rows of who waits; all of the message waits for the last of them. */
-static int hold(struct decider *d, const struct ledger_entry *entries, size_t count_, struct span queue_id,
+/* Rows of who waits; all of the message waits for the last of them.  Who needs no unit waits
+ * along. */
+static int hold(struct decider *d, const struct ledger_entry *entries, size_t count, struct span queue_id,
                 struct err *err) {
-	struct store_held *rows = calloc(count_ + 1, sizeof *rows);
+	struct store_held *rows = calloc(count + 1, sizeof *rows);
 	size_t used = 0, i;
 	int outcome;
 
 	if (rows == NULL)
 		return err_set(err, "out of memory");
-	for (i = 0; i < count_; i++)
-		if (entries[i].state != LEDGER_DISCARD)
+	for (i = 0; i < count; i++)
+		if (entries[i].state != LEDGER_DISCARD && entries[i].state != LEDGER_FREE)
 			rows[used++] = (struct store_held){
 			        .host = span_of(d->world->hostname),
 			        .queue_id = queue_id,
@@ -125,7 +126,7 @@ static int hold(struct decider *d, const struct ledger_entry *entries, size_t co
 			        .provider = span_of(entries[i].terms.provider),
 			        .address = span_of(entries[i].address),
 			        .address_key = entries[i].address_key,
-			        .why = SPAN("quota"),
+			        .why = span_of(d->held_for == NULL ? "quota" : d->held_for),
 			        .time = now_seconds(),
 			};
 	outcome = decide_open_store(d, err) != 0                   ? -1
@@ -198,29 +199,52 @@ static bool weighs_more(const struct answer *a, const struct answer *b) {
 	return weight[a->kind] > weight[b->kind];
 }
 
-/* Asks anew for each that RCPT let pass: much may have happened since. */
-static void decide_all(struct decider *d, const struct question *base, const struct ledger_entry *entries, size_t found,
-                       struct answer *answer) {
+/* A message's recipients, all together. */
+struct verdict {
+	struct answer answer; /* the one that weighs most */
+	size_t decided;
+	bool dropped; /* one is to be dropped in silence */
+};
+
+static void decide_into(struct decider *d, const struct question *base, struct span address, struct verdict *verdict) {
+	struct question q = *base;
 	struct answer one;
-	bool dropped = false;
+
+	if (decide_name(d, &q, address) != 0)
+		return;
+	decide_one(d, &q, &one);
+	verdict->dropped |= one.kind == ANSWER_DISCARD;
+	if (verdict->decided++ == 0 || weighs_more(&one, &verdict->answer))
+		verdict->answer = one;
+}
+
+/* Asks anew for each that RCPT let pass: much may have happened since.  Recipients that
+ * Postfix counts and nobody here knows were forgotten over time or a restart, or are one address
+ * twice; they were let pass at RCPT, and each takes a unit all the same. */
+static void decide_all(struct decider *d, const struct question *base, const struct ledger_entry *entries, size_t found,
+                       size_t counted, struct verdict *verdict) {
+	char unknown[64];
 	size_t i;
 
-	for (i = 0; i < found; i++) {
-		struct question q = *base;
+	for (i = 0; i < found; i++)
+		decide_into(d, base, span_of(entries[i].address), verdict);
+	for (; i < counted; i++) {
+		snprintf(unknown, sizeof unknown, "unknown-%zu@recipient.invalid", i);
+		decide_into(d, base, span_of(unknown), verdict);
+	}
+}
 
-		if (decide_name(d, &q, span_of(entries[i].address)) != 0)
-			continue;
-		decide_one(d, &q, &one);
-		dropped |= one.kind == ANSWER_DISCARD;
-		if (i == 0 || weighs_more(&one, answer))
-			*answer = one;
-	}
-	if (dropped && answer->kind != ANSWER_DISCARD && answer->kind < ANSWER_DEFER) {
-		answer->kind = ANSWER_REJECT;
-		answer->reason = "suppressed";
-		snprintf(answer->text, sizeof answer->text,
-		         "one of its recipients may not have mail of list %s: send to each alone", base->list->name);
-	}
+/* Postfix drops a message for all or for none. */
+static void refuse_mixed(const struct conf_list *list, size_t count, struct verdict *verdict) {
+	struct answer *answer = &verdict->answer;
+
+	if (!verdict->dropped || answer->kind >= ANSWER_DEFER ||
+	    (answer->kind == ANSWER_DISCARD && count <= verdict->decided))
+		return;
+	answer->kind = ANSWER_REJECT;
+	answer->reason = "suppressed";
+	snprintf(answer->text, sizeof answer->text,
+	         "one of its recipients may not have mail of list %s: send to each alone", list->name);
 }
 
 /* Postfix repeats the question: the same again. */
@@ -249,61 +273,53 @@ static void finish(struct decider *d, const struct question *base, const struct 
 	}
 }
 
-/* Recipients that Postfix counts and nobody here knows: forgotten over time or a restart, or
- * one address twice.  They were let pass at RCPT; each takes a unit all the same. */
-static void decide_unknown(struct decider *d, const struct question *base, size_t known, size_t counted,
-                           struct answer *answer) {
-	struct answer one;
-	char name[64];
-	size_t i;
+static void decide_message(struct decider *d, const struct question *base, const struct policy_request *r,
+                           const struct ledger_entry *entries, size_t found, struct buf *out) {
+	/* Without a stream there is nothing to count. */
+	bool counts = conf_find_stream(d->world->conf, span_of(base->list->stream)) != NULL;
+	size_t count = r->recipient_count > 0 ? r->recipient_count : found > 0 ? found : 1;
+	struct verdict verdict = {.decided = 0};
 
-	for (i = known; i < counted; i++) {
-		struct question q = *base;
-
-		snprintf(name, sizeof name, "unknown-%zu@recipient.invalid", i);
-		if (decide_name(d, &q, span_of(name)) != 0)
-			continue;
-		decide_one(d, &q, &one);
-		if (i == 0 || weighs_more(&one, answer))
-			*answer = one;
-	}
+	answer_pass(&verdict.answer, "quota");
+	/* Refused by others after all: their units come back. */
+	while (found > count)
+		ledger_forget(d->policy->ledger, base->who.transaction, entries[--found].address_key);
+	if (found == 0 && count == 1 && r->recipient.len > 0)
+		decide_into(d, base, r->recipient, &verdict);
+	else
+		decide_all(d, base, entries, found, counts ? count : found, &verdict);
+	refuse_mixed(base->list, count, &verdict);
+	/* Only who could be decided upon is expected: "postmaster" is no address. */
+	finish(d, base, &verdict.answer, verdict.decided, out);
 }
 
 static void answer_end_of_message(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
                                   struct buf *out) {
 	const struct conf_list *list = list_of(d, r);
 	struct ledger_entry *entries = NULL;
-	size_t found, counted = r->recipient_count;
 	struct question base;
 	struct answer answer;
 	enum ledger_end end;
+	size_t found;
 
 	if (list == NULL || list->shadow || r->instance.len == 0) {
 		policy_answer(out, SPAN("DUNNO"));
 		return;
 	}
 	base = ask(r, SPAN("end"), talk, list);
+	if (r->recipient_count > LEDGER_RECIPIENTS_MAX) {
+		answer_failure(d, "more recipients than can be counted", out);
+		return;
+	}
 	if (ledger_entries(d->policy->ledger, base.who.transaction, &entries, &found, &end) != 0) {
 		answer_failure(d, "out of memory", out);
 		return;
 	}
-	answer_pass(&answer, "quota");
 	if (end != LEDGER_OPEN) {
 		repeat(end, &answer);
 		answer_action(&answer, true, out);
 	} else {
-		/* Refused by others after all: their units come back. */
-		while (counted > 0 && found > counted)
-			ledger_forget(d->policy->ledger, base.who.transaction, entries[--found].address_key);
-		if (conf_find_stream(d->world->conf, span_of(list->stream)) == NULL || counted < found)
-			counted = found;
-		if (found == 0 && decide_name(d, &base, r->recipient) == 0)
-			decide_one(d, &base, &answer);
-		else
-			decide_all(d, &base, entries, found, &answer);
-		if (found > 0 || counted > 1)
-			decide_unknown(d, &base, found, counted, &answer);
-		finish(d, &base, &answer, answer.kind == ANSWER_PASS || answer.kind == ANSWER_HOLD ? counted : 0, out);
+		decide_message(d, &base, r, entries, found, out);
 	}
 	free(entries);
 }

@@ -111,7 +111,11 @@ static void test_discard(void **state) {
 	/* Beside others nothing can be dropped by Postfix: nobody gets it. */
 	assert_action(policy_rcpt(f, "2", "left@example.jp"), "DUNNO");
 	assert_action(policy_rcpt(f, "2", "a@example.jp"), "DUNNO");
+	assert_begins(policy_end_of(f, "2", "", 2, "Q2"), "550 5.7.1 ");
+	assert_says(f->action, "send to each alone");
 	assert_action(policy_milter(f, "m2", "news", "a@example.jp"), "DUNNO");
+	assert_begins(policy_milter(f, "m2", "news", "left@example.jp"), "DISCARD ");
+	assert_action(policy_milter_tells(f, "m2", "sent", 1), "DUNNO");
 }
 
 static void test_temporary_failed(void **state) {
@@ -378,6 +382,8 @@ static void test_no_address(void **state) {
 	assert_action(policy_milter(f, "m1", "news", "postmaster"), "DUNNO");
 	assert_action(policy_milter(f, "m1", "news", "a@example.jp"), "DUNNO");
 	assert_action(policy_milter_tells(f, "m1", "sent", 2), "DUNNO");
+	assert_action(policy_rcpt(f, "1", "postmaster"), "DUNNO");
+	assert_action(policy_end_of(f, "1", "postmaster", 1, "Q1"), "DUNNO");
 }
 
 /* Without an instance a unit is spent at once: it can't be found again. */
