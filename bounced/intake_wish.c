@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+#include "bounced/fields.h"
+
+#define MESSAGE_ID_MAX 250
 #define LOOK_BACK 100 /* records of an address that are looked at */
 
 static const char asked_to_join[] = "join_asked";
@@ -105,6 +108,25 @@ static int may_ask(struct intake *in, const struct entry *entry, bool *may_r, st
 	return 0;
 }
 
+/* The proof of consent (U6), as far as a mail has any: which it was.  A link has to
+ * hold it. */
+static void write_proof(const struct intake *in, struct entry *entry) {
+	struct span sender = buf_span(&in->message->sender);
+	struct buf id;
+	size_t i;
+
+	if (sender.len > ADDR_MAX)
+		sender.len = ADDR_MAX;
+	buf_init(&id, MESSAGE_ID_MAX);
+	fields_find(buf_span(&in->message->data), SPAN("Message-ID"), &id);
+	for (i = 0; i < id.len; i++)
+		if (id.at[i] < ' ' || id.at[i] == 127)
+			id.at[i] = '?';
+	buf_printf(&entry->detail, "mail to %.*s, envelope sender %.*s, Message-ID %.*s",
+	           SPAN_ARG(entry->bounce.mailbox), SPAN_ARG(sender), SPAN_ARG(buf_span(&id)));
+	buf_free(&id);
+}
+
 /* Before the commit: a mail that is on record has been sent. */
 static int ask(struct intake *in, struct entry *entry, const struct conf_list *list, enum confirm_kind kind,
                struct err *err) {
@@ -112,7 +134,6 @@ static int ask(struct intake *in, struct entry *entry, const struct conf_list *l
 	        .kind = kind,
 	        .time = in->now,
 	        .address = addr_span(&entry->address),
-	        .proof = kind == CONFIRM_JOIN ? SPAN("mail to subscribe, sent by the reader") : SPAN_NONE,
 	};
 	bool may;
 
@@ -121,6 +142,9 @@ static int ask(struct intake *in, struct entry *entry, const struct conf_list *l
 	if (!may)
 		return give_up(entry, "too_often");
 	entry->bounce.category = kind == CONFIRM_JOIN ? SPAN(asked_to_join) : SPAN(asked_to_leave);
+	write_proof(in, entry);
+	if (kind == CONFIRM_JOIN)
+		confirm.proof = buf_span(&entry->detail);
 	return confirm_mail_send(in->world->mails, in->world->conf, in->world->ring, list, &confirm, err);
 }
 

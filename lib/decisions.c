@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,23 +216,34 @@ static void show(const struct slot *slot, void (*each)(void *context, const stru
 	each(context, &d);
 }
 
-int decisions_each(const char *data_dir, uint64_t address_key, struct span text,
-                   void (*each)(void *context, const struct decision *decision), void *context, struct err *err) {
-	struct decisions log;
+/* The log as it is; `head` is NULL where there is none. */
+static int map_there(const char *data_dir, bool writing, struct decisions *log, struct err *err) {
 	char path[4096];
-	uint64_t next, number, records;
 	int fd;
 
+	log->head = NULL;
 	if (path_of(path, data_dir, err) != 0)
 		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_set(err, "%s: %s", path, strerror(errno));
-	if (!fits(fd, 0) || map(&log, fd, false, path, err) != 0) {
+	if (!fits(fd, 0) || map(log, fd, writing, path, err) != 0) {
 		close(fd);
 		return err_set(err, "%s: is no decision log", path);
 	}
 	close(fd);
+	return 0;
+}
+
+int decisions_each(const char *data_dir, uint64_t address_key, struct span text,
+                   void (*each)(void *context, const struct decision *decision), void *context, struct err *err) {
+	struct decisions log;
+	uint64_t next, number, records;
+
+	if (map_there(data_dir, false, &log, err) != 0)
+		return -1;
+	if (log.head == NULL)
+		return 0;
 	next = atomic_load(&log.head->next);
 	records = log.head->records;
 	for (number = next > records ? next - records : 1; number < next; number++) {
@@ -240,6 +252,27 @@ int decisions_each(const char *data_dir, uint64_t address_key, struct span text,
 		/* One that is being written, or written over meanwhile, is left out. */
 		if (copy.number == number && copy.check == check_of(&copy) && wanted(&copy, address_key, text))
 			show(&copy, each, context);
+	}
+	munmap(log.head, log.size);
+	return 0;
+}
+
+int decisions_forget(const char *data_dir, uint64_t address_key, struct err *err) {
+	struct decisions log;
+	uint64_t i;
+
+	if (map_there(data_dir, true, &log, err) != 0)
+		return -1;
+	if (log.head == NULL)
+		return 0;
+	for (i = 0; i < log.head->records; i++) {
+		struct slot *slot = &log.slots[i];
+
+		/* One that is being written over meanwhile is spoilt, and left out. */
+		if (slot->address_key != address_key)
+			continue;
+		atomic_store(&slot->number, 0);
+		memset(&slot->time, 0, sizeof *slot - offsetof(struct slot, time));
 	}
 	munmap(log.head, log.size);
 	return 0;

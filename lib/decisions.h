@@ -28,8 +28,8 @@ void decisions_close(struct decisions **log);
 struct decision {
 	uint64_t number; /* in order, from 1; out */
 	time_t time;
-	struct span stage;   /* rcpt, end, milter, release */
-	struct span outcome; /* pass, hold, defer, reject, discard, release, cancel, error */
+	struct span stage;   /* rcpt, end, milter (asked by it), treat (by it), release */
+	struct span outcome; /* pass, hold, defer, reject, discard, release, cancel, treated, shadow, error */
 	struct span reason;  /* one word: unsubscribed, blocked, quota, breaker, store, ... */
 	struct span text;    /* what Postfix was answered, or in words */
 	struct span list;
@@ -49,5 +49,8 @@ void decisions_add(struct decisions *log, const struct decision *decision);
  * -1 where the log can't be read; where there is none there are no records. */
 int decisions_each(const char *data_dir, uint64_t address_key, struct span text,
                    void (*each)(void *context, const struct decision *decision), void *context, struct err *err);
+
+/* Erasure (U6): records of that address go.  0 also where there is no log. */
+int decisions_forget(const char *data_dir, uint64_t address_key, struct err *err);
 
 #endif

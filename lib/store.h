@@ -96,8 +96,8 @@ int store_rollup(struct store *store, uint64_t campaign, struct span kind, uint6
 /* Drops the records of months (UTC) before the ones to keep, which are the month
  * of `now` and `keep_months` before it, with the readers and links of which nothing
  * younger is known; how many months went.  The roll-up and the campaigns stay.
- * Readers and links go in steps, so that nobody waits for long; after a failure
- * some are gone, and the next call takes the rest. */
+ * All goes in steps, so that nobody waits for long; after a failure some is gone,
+ * and the next call takes the rest. */
 int store_expire(struct store *store, time_t now, int keep_months, int *dropped_r, struct err *err);
 
 /*

@@ -204,15 +204,24 @@ static int take_mark(struct store_sqlite *store, uint64_t key, struct err *err) 
 	return sql_run(store, cleared, err) != 0 ? -1 : sql_run(store, swept, err);
 }
 
-int sqlite_mark_temporary(struct store *base, uint64_t address_key, struct span address, time_t when, struct err *err) {
-	struct store_sqlite *store = (struct store_sqlite *)base;
+static int mark_one(struct store_sqlite *store, const struct store_mark *mark, struct err *err) {
 	bool marked;
+	int outcome = mark->when != 0 ? status_mark(store, mark->address_key, mark->when, &marked, err)
+	                              : take_mark(store, mark->address_key, err);
+
+	return outcome != 0 ? -1 : add_address(store, mark->address_key, mark->address, false, err);
+}
+
+int sqlite_mark_temporary(struct store *base, const struct store_mark *marks, size_t count, struct err *err) {
+	struct store_sqlite *store = (struct store_sqlite *)base;
+	size_t i;
 
 	if (store_begin(store, base->wait_ms, err) != STORE_DONE)
 		return -1;
-	if ((when != 0 ? status_mark(store, address_key, when, &marked, err) : take_mark(store, address_key, err)) ==
-	            0 &&
-	    add_address(store, address_key, address, false, err) == 0 && store_commit(store, err) == 0)
+	for (i = 0; i < count; i++)
+		if (mark_one(store, &marks[i], err) != 0)
+			break;
+	if (i == count && store_commit(store, err) == 0)
 		return 0;
 	store_rollback(store);
 	return -1;

@@ -38,8 +38,7 @@ struct store_status_driver {
 	int (*each_change)(struct store *store, uint64_t address_key,
 	                   int (*each)(void *context, const struct store_change *change), void *context,
 	                   struct err *err);
-	int (*mark_temporary)(struct store *store, uint64_t address_key, struct span address, time_t when,
-	                      struct err *err);
+	int (*mark_temporary)(struct store *store, const struct store_mark *marks, size_t count, struct err *err);
 	int (*erase)(struct store *store, uint64_t address_key, time_t now, bool *found_r, struct err *err);
 	int (*expire_changes)(struct store *store, time_t before, uint64_t *dropped_r, struct err *err);
 };

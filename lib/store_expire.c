@@ -4,14 +4,21 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* What is kept by month.  Events go last: while they are there, it is known that
  * readers and links are to be looked through. */
 static const struct month_kind *const kinds[] = {&month_sends, &month_events};
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
-/* Rows looked at in one transaction, so that nobody waits for long. */
+/* Rows looked at in one transaction, and a moment for the others after it, so that
+ * nobody waits for long.  To drop a table takes as long as it is large. */
 #define STEP 10000
+#define MOMENT_NS 2000000
+
+static void leave_a_moment(void) {
+	nanosleep(&(struct timespec){0, MOMENT_NS}, NULL);
+}
 
 /* A month counts once, with the last of its tables. */
 static int count_month(struct store_sqlite *store, size_t kind, int number, int *dropped, struct err *err) {
@@ -44,6 +51,60 @@ static int drop_kind(struct store_sqlite *store, size_t kind, int first_kept, in
 			outcome = count_month(store, kind, months[i], dropped, err);
 	}
 	free(months);
+	return outcome;
+}
+
+/* Inside the transaction. */
+static int drain_step(struct store_sqlite *store, const struct month_kind *kind, int number, bool *more_r,
+                      struct err *err) {
+	struct sqlite3_stmt *drain;
+	struct store_month *month;
+	int outcome;
+
+	*more_r = false;
+	if (month_get(store, kind, number, false, &month, err) != 0)
+		return -1;
+	if (!month->present)
+		return 0;
+	drain = month_prepare(store, kind, number, kind->drain, err);
+	if (drain == NULL)
+		return -1;
+	sql_bind_number(drain, 1, STEP);
+	outcome = sql_run(store, drain, err);
+	*more_r = sqlite3_changes(store->db) > 0;
+	sql_finalize(&drain);
+	return outcome;
+}
+
+static int drain_month(struct store_sqlite *store, const struct month_kind *kind, int number, struct err *err) {
+	bool more = true;
+
+	while (more) {
+		if (store_begin(store, store->base.wait_ms, err) != STORE_DONE)
+			return -1;
+		if (drain_step(store, kind, number, &more, err) != 0 || store_commit(store, err) != 0) {
+			store_rollback(store);
+			return -1;
+		}
+		leave_a_moment();
+	}
+	return 0;
+}
+
+static int drain_months(struct store_sqlite *store, int first_kept, struct err *err) {
+	int outcome = 0;
+	size_t kind;
+
+	for (kind = 0; kind < KINDS && outcome == 0; kind++) {
+		int *months;
+		size_t count, i;
+
+		if (month_list(store, kinds[kind], &months, &count, err) != 0)
+			return -1;
+		for (i = 0; i < count && months[i] < first_kept && outcome == 0; i++)
+			outcome = drain_month(store, kinds[kind], months[i], err);
+		free(months);
+	}
 	return outcome;
 }
 
@@ -104,6 +165,7 @@ static int sweep_table(struct store_sqlite *store, const struct sweep *sweep, lo
 		*deleted += (uint64_t)sqlite3_changes(store->db);
 		if (store_commit(store, err) != 0)
 			goto fail;
+		leave_a_moment();
 		/* More than a step's rows of one value: they were all looked at. */
 		if (more && next == from)
 			next++;
@@ -152,7 +214,7 @@ int sqlite_expire(struct store *base, time_t now, int keep_months, int *dropped_
 	if (some && (sweep_table(store, &readers, first_kept, &deleted, err) != 0 ||
 	             sweep_table(store, &links, first_kept, &deleted, err) != 0))
 		return -1;
-	return drop_months(store, first_kept, dropped_r, err);
+	return drain_months(store, first_kept, err) == 0 ? drop_months(store, first_kept, dropped_r, err) : -1;
 }
 
 int sqlite_expire_changes(struct store *base, time_t before, uint64_t *dropped_r, struct err *err) {

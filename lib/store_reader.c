@@ -25,6 +25,7 @@ const struct month_kind month_events = {
                   " user_agent TEXT NOT NULL);"
                   "CREATE INDEX %s_campaign ON %s (campaign);"
                   "CREATE INDEX %s_visitor ON %s (visitor, time) WHERE kind = 1 AND machine = 0 AND visitor <> 0;",
+        .drain = "DELETE FROM %s WHERE id < (SELECT min(id) FROM %s) + ?1",
         .statements =
                 {
                         [EVENT_INSERT] =

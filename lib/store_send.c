@@ -18,6 +18,8 @@ const struct month_kind month_sends = {
                   " links INTEGER NOT NULL,"
                   " flags INTEGER NOT NULL,"
                   " PRIMARY KEY (campaign, address_key, message)) WITHOUT ROWID",
+        .drain = "DELETE FROM %s WHERE (campaign, address_key, message) IN"
+                 " (SELECT campaign, address_key, message FROM %s LIMIT ?1)",
         .statements = {[FIND] = "SELECT 1 FROM %s WHERE campaign = ?1 AND address_key = ?2 AND message = ?3",
                        [INSERT] = "INSERT INTO %s (campaign, address_key, message, time, stream, queue_id,"
                                   " message_id, links, flags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"

@@ -21,6 +21,8 @@ struct month_kind {
 	const char *prefix; /* of the table's name, which is PREFIX_202612 */
 	/* Makes the table and its indexes; statements in a row. */
 	const char *create;
+	/* Deletes ?1 rows or so: a table is emptied in steps before it is dropped. */
+	const char *drain;
 	const char *statements[MONTH_STATEMENTS_MAX];
 };
 
@@ -227,7 +229,7 @@ int sqlite_expire(struct store *store, time_t now, int keep_months, int *dropped
 
 int sqlite_change_status(struct store *store, const struct store_change *changes, size_t count, size_t *changed_r,
                          struct err *err);
-int sqlite_mark_temporary(struct store *store, uint64_t address_key, struct span address, time_t when, struct err *err);
+int sqlite_mark_temporary(struct store *store, const struct store_mark *marks, size_t count, struct err *err);
 int sqlite_erase(struct store *store, uint64_t address_key, time_t now, bool *found_r, struct err *err);
 int sqlite_expire_changes(struct store *store, time_t before, uint64_t *dropped_r, struct err *err);
 int sqlite_apply_events(struct store *store, const struct store_event *events, size_t count, struct span source,

@@ -73,10 +73,20 @@ int store_each_change(struct store *store, uint64_t address_key,
 	return store->driver->status->each_change(store, address_key, each, context, err);
 }
 
+int store_mark_all(struct store *store, const struct store_mark *marks, size_t count, struct err *err) {
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (marks[i].when < 0 || marks[i].when > STORE_SECONDS_MAX)
+			return err_set(err, "time of a mark: found %lld, allowed: years 1970 to 9999",
+			               (long long)marks[i].when);
+	return store->driver->status->mark_temporary(store, marks, count, err);
+}
+
 int store_mark_temporary(struct store *store, uint64_t address_key, struct span address, time_t when, struct err *err) {
-	if (when < 0 || when > STORE_SECONDS_MAX)
-		return err_set(err, "time of a mark: found %lld, allowed: years 1970 to 9999", (long long)when);
-	return store->driver->status->mark_temporary(store, address_key, address, when, err);
+	struct store_mark mark = {address_key, address, when};
+
+	return store_mark_all(store, &mark, 1, err);
 }
 
 int store_erase_address(struct store *store, uint64_t address_key, time_t now, bool *found_r, struct err *err) {

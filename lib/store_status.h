@@ -88,6 +88,13 @@ int store_each_change(struct store *store, uint64_t address_key,
 
 /* Sets the mark `temporary-failed` (N9), or with `when` 0 takes it away. */
 int store_mark_temporary(struct store *store, uint64_t address_key, struct span address, time_t when, struct err *err);
+struct store_mark {
+	uint64_t address_key;
+	struct span address; /* canonical, or empty */
+	time_t when;
+};
+/* The same for many, all or none, in one transaction. */
+int store_mark_all(struct store *store, const struct store_mark *marks, size_t count, struct err *err);
 
 /* Erasure (U6): the address's text, its events, sends and proofs go, also the targets
  * that nobody else clicked; its key and what it refused stay, so that it is not

@@ -150,7 +150,7 @@ static int become_user(const struct conf *conf, struct err *err) {
 	return 0;
 }
 
-/* A milter that can't count does its work all the same. */
+/* A milter that can't count, or tell why, does its work all the same. */
 static void open_counters(struct milter *milter, const struct conf *conf) {
 	struct err err;
 	struct metrics *metrics = metrics_open(conf->data_dir, "milter", &err);
@@ -158,6 +158,9 @@ static void open_counters(struct milter *milter, const struct conf *conf) {
 	if (metrics == NULL)
 		log_line(CONF_LOG_WARNING, "no_metrics", "reason", err.text, NULL);
 	counters_open(&milter->counters, metrics);
+	milter->decisions = decisions_open(conf->data_dir, conf->policyd.decisions, &err);
+	if (milter->decisions == NULL)
+		log_line(CONF_LOG_WARNING, "no_decisions", "reason", err.text, NULL);
 }
 
 static int fail(const struct err *err, int status) {

@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "milter/apply.h"
 #include "milter/headers.h"
 #include "milter/policy.h"
 #include "milter/standing.h"
+#include "milter/trace.h"
 #include "milter/treat.h"
 
-#define BODY_CHUNK 65535 /* MILTER_CHUNK_SIZE: what one packet holds */
-#define MEMORY_FACTOR 4  /* a body decoded, masked, and written anew */
+#define MEMORY_FACTOR 4 /* a body decoded, masked, and written anew */
 #define LOGIN_SIZE 512
 
 /* libmilter hands its callbacks nothing of ours before the first of them, so
@@ -211,100 +212,6 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t len) {
 	return SMFIS_CONTINUE;
 }
 
-/* What message_keep() returned is a C string; libmilter takes it without const. */
-static char *c_string(struct span kept) {
-	return (char *)(uintptr_t)kept.at;
-}
-
-/* Which of the fields of its name a given field is, from 1. */
-static int occurrence(const struct message *m, size_t index) {
-	size_t i;
-	int nth = 1;
-
-	for (i = 0; i < index; i++)
-		nth += span_equal_nocase(m->fields[i].name, m->fields[index].name);
-	return nth;
-}
-
-/* From the bottom up, so that what is taken away doesn't renumber the rest. */
-static int apply_fields(SMFICTX *ctx, struct message *m, bool control_only) {
-	size_t i;
-
-	for (i = m->given_count; i-- > 0;) {
-		struct field *field = &m->fields[i];
-		bool drop = field->fate == FIELD_DROPPED;
-
-		if (field->fate == FIELD_KEPT || (control_only && !routing_is_control(field->name)))
-			continue;
-		if (smfi_chgheader(ctx, c_string(field->name), occurrence(m, i),
-		                   drop ? NULL : c_string(field->value)) != MI_SUCCESS)
-			return -1;
-	}
-	for (i = m->given_count; i < m->field_count && !control_only; i++)
-		if (m->fields[i].fate == FIELD_ADDED &&
-		    smfi_addheader(ctx, c_string(m->fields[i].name), c_string(m->fields[i].value)) != MI_SUCCESS)
-			return -1;
-	return m->failed ? -1 : 0;
-}
-
-/* Each call is a packet that Postfix waits for and takes up by itself: as few as
- * hold the body. */
-static int apply_body(SMFICTX *ctx, const struct message *m) {
-	unsigned char chunk[BODY_CHUNK];
-	size_t used = 0, i;
-
-	for (i = 0; i < m->piece_count; i++) {
-		struct span piece = message_piece(m, i);
-
-		while (piece.len > 0) {
-			size_t len = piece.len < BODY_CHUNK - used ? piece.len : BODY_CHUNK - used;
-
-			memcpy(chunk + used, piece.at, len);
-			used += len;
-			piece = span_from(piece, len);
-			if (used == BODY_CHUNK && smfi_replacebody(ctx, chunk, BODY_CHUNK) != MI_SUCCESS)
-				return -1;
-			used %= BODY_CHUNK;
-		}
-	}
-	return used == 0 || smfi_replacebody(ctx, chunk, (int)used) == MI_SUCCESS ? 0 : -1;
-}
-
-/* Those refused don't get it.  The return path, and that failures are reported to it whatever the client's
- * NOTIFY said: they are what the status of an address lives on. */
-static int apply_envelope(SMFICTX *ctx, struct message *m, struct span sender) {
-	static char notify[] = "NOTIFY=FAILURE";
-	size_t i;
-
-	for (i = 0; i < m->refused_count; i++)
-		if (smfi_delrcpt(ctx, c_string(m->recipients[m->recipient_count + i].raw)) != MI_SUCCESS)
-			return -1;
-	if (sender.len == 0)
-		return 0;
-	if (smfi_chgfrom(ctx, c_string(sender), NULL) != MI_SUCCESS)
-		return -1;
-	for (i = 0; i < m->recipient_count; i++) {
-		char *raw = c_string(m->recipients[i].raw);
-
-		if (m->recipients[i].mute &&
-		    (smfi_delrcpt(ctx, raw) != MI_SUCCESS || smfi_addrcpt_par(ctx, raw, notify) != MI_SUCCESS))
-			return -1;
-	}
-	return 0;
-}
-
-static int apply(SMFICTX *ctx, struct message *m, const struct treated *treated) {
-	static char name[] = "DKIM-Signature";
-	size_t i;
-
-	if (apply_fields(ctx, m, false) != 0 || (m->body_changed && apply_body(ctx, m) != 0))
-		return -1;
-	for (i = treated->signature_count; i-- > 0;)
-		if (smfi_insheader(ctx, 0, name, c_string(treated->signatures[i])) != MI_SUCCESS)
-			return -1;
-	return apply_envelope(ctx, m, treated->sender);
-}
-
 static void log_treated(const struct session *s, const struct treated *t, const char *event) {
 	char campaign[HEX64_SIZE], address[LOG_ADDRESS_SIZE], counts[5][24];
 	const struct recipient *first = s->message.recipients;
@@ -333,9 +240,15 @@ static sfsistat let_pass(SMFICTX *ctx, struct session *s, enum counters_fate fat
 	return SMFIS_ACCEPT;
 }
 
+static struct trace trace_of(struct session *s) {
+	return (struct trace){the_milter->decisions, world_of(s), s->plan.list, &s->message, span_of(s->queue_id)};
+}
+
 static sfsistat give_up(SMFICTX *ctx, struct session *s, const char *reason) {
 	bool lenient = world_of(s)->conf->on_error == CONF_ON_ERROR_ACCEPT;
+	struct trace trace = trace_of(s);
 
+	trace_all(&trace, "error", lenient ? "untreated" : "tempfail", reason);
 	log_line(CONF_LOG_ERROR, lenient ? "untreated" : "tempfail", "queue_id", s->queue_id, "reason", reason, NULL);
 	if (lenient)
 		return let_pass(ctx, s, COUNTERS_UNTREATED);
@@ -354,19 +267,26 @@ static int commit(const struct treated *t, struct err *err) {
 }
 
 struct refusal {
-	const struct session *s;
+	struct session *s;
 	char text[STANDING_TEXT_SIZE]; /* of the first in the envelope, which is called last */
 };
 
 static void refuse(void *context, const struct recipient *recipient, const struct store_standing *standing) {
 	struct refusal *refusal = context;
-	const struct session *s = refusal->s;
+	struct session *s = refusal->s;
 	const struct conf_list *list = s->plan.list;
+	bool quiet = world_of(s)->conf->suppressed == CONF_SUPPRESSED_DISCARD;
+	struct trace trace = trace_of(s);
 	char address[LOG_ADDRESS_SIZE], since[STAMP_SIZE];
 	struct span text = message_recipient_text(recipient);
 
 	stamp_format(standing->since, since);
 	standing_text(world_of(s)->zone, list, recipient, standing, refusal->text);
+	trace_recipient(&trace, recipient,
+	                list->shadow ? "shadow"
+	                : quiet      ? "discard"
+	                             : "reject",
+	                store_status_name(standing->status), refusal->text);
 	log_line(CONF_LOG_INFO, list->shadow ? "would_refuse" : "refused", "queue_id", s->queue_id, "list", list->name,
 	         "rcpt", log_address(address, text, token_address_key(world_of(s)->ring, text)), "status",
 	         store_status_name(standing->status), "of", standing->of_address ? "address" : "list", "reason",
@@ -468,6 +388,7 @@ static int apply_hold(SMFICTX *ctx, bool hold) {
 static sfsistat finish(SMFICTX *ctx, struct session *s) {
 	struct treated treated;
 	struct refusal refusal;
+	struct trace trace = trace_of(s);
 	struct err err = {"out of memory"};
 	sfsistat result;
 	bool hold;
@@ -487,15 +408,17 @@ static sfsistat finish(SMFICTX *ctx, struct session *s) {
 		result = give_up(ctx, s, treated.reason);
 	} else if (treated.shadow) {
 		log_treated(s, &treated, "would_treat");
+		trace_treated(&trace, &treated);
 		result = let_pass(ctx, s, COUNTERS_PASSED);
 	} else if (commit(&treated, &err) != 0 || tell_policy(s, hold ? POLICY_END_HELD : POLICY_END_SENT, &err) != 0) {
 		result = give_up(ctx, s, err.text);
-	} else if (apply(ctx, &s->message, &treated) != 0 || apply_hold(ctx, hold) != 0) {
+	} else if (apply_treated(ctx, &s->message, &treated) != 0 || apply_hold(ctx, hold) != 0) {
 		result = answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0", "could not tell the changes");
 	} else {
 		count_fate(COUNTERS_TREATED);
 		count_treated(s, &treated);
 		log_treated(s, &treated, hold ? "held" : "treated");
+		trace_treated(&trace, &treated);
 		result = SMFIS_ACCEPT;
 	}
 	if (result != SMFIS_ACCEPT)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/decisions.h"
 #include "lib/snapshot.h"
 #include "lib/store.h"
 #include "lib/store_pool.h"
@@ -24,9 +25,10 @@ struct milter {
 	struct store_writer *writer;
 	struct store_pool *pool; /* asked who may have mail */
 	struct counters counters;
-	_Atomic size_t memory; /* octets charged by the messages at hand */
-	_Atomic int busy;      /* sessions inside end-of-message */
-	_Atomic bool stopping; /* no further message is taken to its end */
+	struct decisions *decisions; /* NULL: none are kept */
+	_Atomic size_t memory;       /* octets charged by the messages at hand */
+	_Atomic int busy;            /* sessions inside end-of-message */
+	_Atomic bool stopping;       /* no further message is taken to its end */
 	/* Since the start: messages by fate, and processor time in nanoseconds. */
 	struct {
 		_Atomic uint64_t fates[COUNTERS_FATES];

@@ -81,9 +81,9 @@ static void add_group(struct reading *r) {
 
 	if (is_empty(&r->now))
 		return;
-	if (!has_recipient(&r->now) && last != NULL && last->action.len == 0) {
+	if (!has_recipient(&r->now) && last != NULL) {
 		/* An empty line too many: the rest of the recipient before. */
-		last->action = r->now.action;
+		last->action = last->action.len == 0 ? r->now.action : last->action;
 		last->status = last->status.len == 0 ? r->now.status : last->status;
 		last->diagnostic = last->diagnostic.len == 0 ? r->now.diagnostic : last->diagnostic;
 		last->remote = last->remote.len == 0 ? r->now.remote : last->remote;

@@ -2,8 +2,6 @@
 #include "report/job.h"
 #include "report/kinds.h"
 
-enum { ROOM_PART = 2 };
-
 static struct span find_feedback(struct job *job, const struct mail_part **part_r) {
 	size_t i;
 
@@ -31,6 +29,15 @@ static const char *complainer(struct job *job, const struct mail_header *fields)
 	return address[0] != '\0' ? address : job_returned_recipient(job);
 }
 
+/* A report may name several (RFC 5965 3.2). */
+static size_t count_recipients(const struct mail_header *fields) {
+	size_t i, count = 0;
+
+	for (i = 0; i < fields->count; i++)
+		count += span_equal_nocase(fields->fields[i].name, SPAN("Original-Rcpt-To"));
+	return count;
+}
+
 static void add_result(struct job *job, bool complaint, const char *address) {
 	struct report_result *result = job_add(job, complaint ? REPORT_COMPLAINT : REPORT_NOT_A_BOUNCE);
 
@@ -43,6 +50,8 @@ bool job_read_feedback(struct job *job) {
 	struct mail_header fields;
 	const struct mail_part *part;
 	struct span text = find_feedback(job, &part), type;
+	bool complaint;
+	size_t i;
 
 	if (part == NULL) {
 		if (!kinds_is_jmrp(&job->mail, job->subject))
@@ -63,8 +72,13 @@ bool job_read_feedback(struct job *job) {
 	if (r->arrival_date[0] == '\0')
 		r->arrival_date = keep_text(r->text, mail_find(&fields, SPAN("Received-Date")), 100);
 	/* A DMARC failure report says so in other fields too. */
-	add_result(job,
-	           kinds_is_complaint(span_of(r->feedback_type)) && mail_find(&fields, SPAN("Auth-Failure")).len == 0,
-	           complainer(job, &fields));
+	complaint = kinds_is_complaint(span_of(r->feedback_type)) && mail_find(&fields, SPAN("Auth-Failure")).len == 0;
+	if (count_recipients(&fields) < 2) {
+		add_result(job, complaint, complainer(job, &fields));
+		return true;
+	}
+	for (i = 0; i < fields.count; i++)
+		if (span_equal_nocase(fields.fields[i].name, SPAN("Original-Rcpt-To")))
+			add_result(job, complaint, job_keep_address(job, fields.fields[i].value));
 	return true;
 }

@@ -1,16 +1,18 @@
 /* Notices in free text (notice.h), judged. */
 #include <string.h>
 
+#include "report/fold.h"
 #include "report/job.h"
 #include "report/kinds.h"
 #include "report/smtp.h"
-
-enum { ROOM_SCRATCH = 3 };
 
 struct free_reading {
 	struct job *job;
 	struct notice notice;
 	struct span failed;           /* X-Failed-Recipients */
+	size_t listed;                /* recipients that the text lists or names */
+	size_t bare;                  /* from this item on nothing is said of any, until ... */
+	size_t speaker;               /* ... this one; looked for once, however long the list */
 	enum report_category outcome; /* REPORT_UNDETERMINED: it failed */
 };
 
@@ -40,8 +42,11 @@ static bool is_notice(const struct free_reading *r) {
 		return true;
 	for (i = 0; i < n->count && !named; i++)
 		named = n->items[i].rank == NOTICE_NAMED;
+	if (kinds_from_mailer(mail))
+		return true;
 	if (kinds_from_daemon(mail) || kinds_null_path(mail))
-		return n->failed || n->delayed || n->delivered || n->family != NULL || named || bounced;
+		return n->failed || n->delayed || n->delivered || n->family != NULL || named || bounced ||
+		       is_specific(r);
 	return (n->failed || n->delayed || n->phase != NULL) &&
 	       ((bounced && is_specific(r)) || (named && n->family != NULL));
 }
@@ -61,18 +66,60 @@ static bool is_sender(const struct free_reading *r, struct span address) {
 }
 
 static bool is_role(struct span address) {
-	static const char *const roles[] = {"postmaster@", "mailer-daemon@", "abuse@", "support@",
-	                                    "hostmaster@", "webmaster@",     "admin@", "info@"};
+	static const char *const roles[] = {"postmaster@", "mailer-daemon@", "abuse@"};
 	size_t i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < sizeof roles / sizeof *roles; i++)
 		if (span_starts_nocase(address, span_of(roles[i])))
 			return true;
 	return false;
 }
 
-/* How many codes and words a judgement stands on. */
-static void judge(struct free_reading *r, struct report_result *result, struct span speech, const char *phase) {
+/* Nothing but the address: what is said may follow another. */
+static bool is_bare(const struct free_reading *r, const struct notice_item *item) {
+	struct buf speech, folded;
+	size_t i;
+	bool bare = true;
+
+	buf_init(&speech, NOTICE_SPEECH_MAX + 16);
+	buf_init(&folded, NOTICE_SPEECH_MAX * 2 + 64);
+	notice_speech(&r->notice, item, &speech);
+	fold_text(buf_span(&speech), &folded);
+	for (i = 0; i < folded.len; i++)
+		bare &= !ascii_is_alnum(folded.at[i]) && (unsigned char)folded.at[i] < 0x80;
+	buf_free(&speech);
+	buf_free(&folded);
+	return bare;
+}
+
+/* All that may be about the recipient: what is said before anybody is named, and to
+ * it; for one of a list of addresses, what is said behind the list. */
+static struct span around(struct free_reading *r, const struct notice_item *item) {
+	struct buf *room = &r->job->rooms[ROOM_SCRATCH];
+	const struct notice *n = &r->notice;
+	struct span all = n->text;
+	size_t i;
+
+	buf_reset(room);
+	if (r->listed > 1 && item != NULL && item->first != NOTICE_NO_PIECE) {
+		i = (size_t)(item - n->items);
+		if (i > r->speaker || i < r->bare) {
+			r->bare = i;
+			while (i + 1 < n->count && is_bare(r, &n->items[i]))
+				i++;
+			r->speaker = i;
+		}
+		notice_speech(n, &n->items[r->speaker], room);
+		all.len = (size_t)(n->pieces[0].text.at - all.at);
+	}
+	buf_add(room, all.at, all.len < JOB_SPEECH_MAX ? all.len : JOB_SPEECH_MAX);
+	buf_add_text(room, "\n");
+	buf_add_span(room, r->job->subject);
+	return buf_span(room);
+}
+
+static void judge(struct free_reading *r, struct report_result *result, struct span speech,
+                  const struct notice_item *item) {
 	struct smtp_codes codes;
 	struct evidence e = {.diagnostic = speech, .recipient = span_of(result->recipient), .dsn_status = ""};
 	struct verdict verdict;
@@ -80,18 +127,10 @@ static void judge(struct free_reading *r, struct report_result *result, struct s
 	smtp_find_codes(speech, &codes);
 	e.status = codes.status;
 	e.reply = codes.reply;
-	e.phase = phase != NULL ? phase : r->notice.phase != NULL ? r->notice.phase : "";
+	e.phase = item != NULL && item->phase != NULL ? item->phase : r->notice.phase != NULL ? r->notice.phase : "";
 	job_judge_speech(r->job, &e, speech, &codes, &verdict);
 	if (!verdict.by_text && (codes.reply == 0 || smtp_status_is_vague(codes.status))) {
-		/* All that is said before the returned message, and the subject. */
-		struct buf *room = &r->job->rooms[ROOM_SCRATCH];
-		struct span all = r->notice.text;
-
-		buf_reset(room);
-		buf_add(room, all.at, all.len < JOB_SPEECH_MAX ? all.len : JOB_SPEECH_MAX);
-		buf_add_text(room, "\n");
-		buf_add_span(room, r->job->subject);
-		e.diagnostic = buf_span(room);
+		e.diagnostic = around(r, item);
 		if (codes.reply == 0 && codes.status[0] == '\0') {
 			smtp_find_codes(e.diagnostic, &codes);
 			e.status = codes.status;
@@ -120,16 +159,16 @@ static void add_item(struct free_reading *r, struct span address, const struct n
 
 	if (result == NULL)
 		return;
-	result->recipient = result->final = keep_text(keep, address, 400);
+	result->recipient = result->final = keep_text(keep, address, JOB_ADDRESS_MAX);
 	if (item != NULL && item->origin.len > 0)
-		result->recipient = result->original = keep_text(keep, item->origin, 400);
+		result->recipient = result->original = keep_text(keep, item->origin, JOB_ADDRESS_MAX);
 	buf_init(&speech, NOTICE_SPEECH_MAX + 16);
 	if (item != NULL)
 		notice_speech(&r->notice, item, &speech);
 	if (r->outcome != REPORT_UNDETERMINED)
 		keep_codes(r, result, buf_span(&speech));
 	else
-		judge(r, result, buf_span(&speech), item == NULL ? NULL : item->phase);
+		judge(r, result, buf_span(&speech), item);
 	buf_free(&speech);
 }
 
@@ -217,7 +256,9 @@ static void add_recipients(struct free_reading *r) {
 }
 
 bool job_read_notice(struct job *job) {
-	struct free_reading r = {.job = job, .failed = mail_find(&job->mail.header, SPAN("X-Failed-Recipients"))};
+	struct free_reading r = {
+	        .job = job, .failed = mail_find(&job->mail.header, SPAN("X-Failed-Recipients")), .bare = SIZE_MAX};
+	size_t i;
 	bool is;
 
 	if (notice_read(rules_marks(job->rules), job->text, &r.notice) != 0) {
@@ -231,6 +272,8 @@ bool job_read_notice(struct job *job) {
 			job_read_returned(job);
 		}
 		r.outcome = outcome_of(&r);
+		for (i = 0; i < r.notice.count; i++)
+			r.listed += r.notice.items[i].rank >= NOTICE_LISTED;
 		job->report->family = r.notice.family != NULL ? r.notice.family : "text";
 		add_recipients(&r);
 	}

@@ -12,6 +12,11 @@
 #include "report/smtp.h"
 
 #define JOB_SPEECH_MAX 8192U /* octets that are judged at once */
+#define JOB_ADDRESS_MAX 400  /* octets kept of an address */
+#define JOB_FIELD_MAX 500    /* octets kept of a field */
+
+/* What decoded text lies in, until the next is put there. */
+enum { ROOM_SUBJECT, ROOM_TEXT, ROOM_PART, ROOM_SCRATCH, ROOM_COUNT };
 
 struct job {
 	const struct rules *rules;
@@ -24,9 +29,9 @@ struct job {
 	struct span returned; /* header of the returned message, and more */
 	bool returned_part;   /* it is a part of its own, as it came */
 	struct mail_header returned_fields;
-	struct span inner;   /* a returned message that is the report itself: read it instead */
-	struct buf rooms[4]; /* what decoded text lies in: subject, text, part, scratch */
-	bool nested;         /* this is such a one */
+	struct span inner; /* a returned message that is the report itself: read it instead */
+	struct buf rooms[ROOM_COUNT];
+	bool nested; /* this is such a one */
 	bool out_of_memory;
 };
 

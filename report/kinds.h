@@ -6,6 +6,8 @@
 
 /* Does a mail system write this, by the sender's name? */
 bool kinds_from_daemon(const struct mail *mail);
+/* The same by a name that no person has: mailer-daemon and its kin. */
+bool kinds_from_mailer(const struct mail *mail);
 /* The same, by the return path: null, or a mail system's. */
 bool kinds_null_path(const struct mail *mail);
 bool kinds_subject_of_bounce(struct span subject);

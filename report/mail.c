@@ -100,7 +100,7 @@ struct span mail_parameter(struct span value, struct span name) {
 		at = from + (size_t)found;
 		end = at + name.len;
 		from = end;
-		if (at > 0 && (ascii_is_alnum(value.at[at - 1]) || value.at[at - 1] == '-'))
+		if (at > 0 && !ascii_is_blank(value.at[at - 1]) && value.at[at - 1] != ';' && value.at[at - 1] != ',')
 			continue;
 		while (end < value.len && ascii_is_blank(value.at[end]))
 			end++;

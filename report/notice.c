@@ -6,8 +6,8 @@
 #include "report/fold.h"
 #include "report/smtp.h"
 
-#define HITS_MAX 24     /* marks of one line */
-#define LINE_MAX_ 4096U /* octets of a line that are looked at */
+#define HITS_MAX 24      /* marks of one line */
+#define LOOKED_MAX 4096U /* octets of a line that are looked at */
 
 struct reading {
 	struct notice *notice;
@@ -271,7 +271,7 @@ static bool read_recipients(struct reading *r, struct span line, const struct li
 /* False where the line begins the returned message. */
 static bool read_line(struct reading *r, struct span line) {
 	struct line_marks said;
-	struct span looked = span_make(line.at, line.len < LINE_MAX_ ? line.len : LINE_MAX_);
+	struct span looked = span_make(line.at, line.len < LOOKED_MAX ? line.len : LOOKED_MAX);
 
 	read_marks(r, looked, &said);
 	if (said.end)
@@ -297,7 +297,7 @@ int notice_read(const struct phrases *marks_set, struct span text, struct notice
 		text.len = NOTICE_MAX;
 	rest = text;
 	end = text.at + text.len;
-	buf_init(&r.folded, LINE_MAX_ * 2 + 64);
+	buf_init(&r.folded, LOOKED_MAX * 2 + 64);
 	while (!r.out_of_memory && smtp_next_line(&rest, &line)) {
 		if (span_trim(line).len == 0)
 			continue;
@@ -340,8 +340,4 @@ void notice_speech(const struct notice *notice, const struct notice_item *item, 
 		buf_add(out, text.at, text.len < room ? text.len : room);
 		buf_add_byte(out, '\n');
 	}
-}
-
-bool notice_is_failure(const struct notice *notice) {
-	return notice->failed;
 }

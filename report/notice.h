@@ -64,7 +64,5 @@ void notice_free(struct notice *notice);
 struct notice_item *notice_find(const struct notice *notice, struct span address);
 /* What is said of an item, appended; NOTICE_SPEECH_MAX octets at most. */
 void notice_speech(const struct notice *notice, const struct notice_item *item, struct buf *out);
-/* Are there words of a failure, or a family's? */
-bool notice_is_failure(const struct notice *notice);
 
 #endif

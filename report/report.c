@@ -9,11 +9,6 @@
 #include "report/rules_private.h"
 #include "report/smtp.h"
 
-#define ADDRESS_MAX 400
-#define FIELD_MAX 500
-
-enum { ROOM_SUBJECT, ROOM_TEXT, ROOM_PART, ROOM_SCRATCH };
-
 void report_init(void) {
 	decode_init();
 }
@@ -63,13 +58,13 @@ void job_settle(struct job *job, const struct evidence *evidence, const struct v
 		status = evidence->dsn_status;
 	result->category = verdict->category;
 	result->action = verdict->action;
-	result->provider = keep_text(job->report->text, span_of(verdict->provider), FIELD_MAX);
+	result->provider = keep_text(job->report->text, span_of(verdict->provider), JOB_FIELD_MAX);
 	result->rule = keep_text(job->report->text, span_of(verdict->rule), 4200);
 	result->status = keep_text(job->report->text, span_of(status), SMTP_STATUS_SIZE);
 	result->reply = evidence->reply;
 	result->phase = keep_text(job->report->text, span_of(evidence->phase), 16);
 	result->diagnostic = keep_text(job->report->text, evidence->diagnostic, REPORT_DIAGNOSTIC_MAX);
-	result->remote = keep_text(job->report->text, evidence->remote, FIELD_MAX);
+	result->remote = keep_text(job->report->text, evidence->remote, JOB_FIELD_MAX);
 }
 
 /* The words of one reply: from its code to the end of its lines. */
@@ -117,58 +112,7 @@ const char *job_keep_address(struct job *job, struct span value) {
 
 	if (!smtp_next_address(&value, &address))
 		return "";
-	return keep_text(job->report->text, address, ADDRESS_MAX);
-}
-
-/* The only address of a field; "" where there are more. */
-static const char *only_address(struct job *job, struct span value) {
-	struct span rest = value, address, more;
-
-	if (!smtp_next_address(&rest, &address))
-		return "";
-	if (smtp_next_address(&rest, &more) && !span_equal_nocase(address, more))
-		return "";
-	return keep_text(job->report->text, address, ADDRESS_MAX);
-}
-
-/* "for <a@b>" of the last Received field, where it tells. */
-static const char *received_for(struct job *job) {
-	size_t i;
-
-	for (i = 0; i < job->returned_fields.count; i++) {
-		const struct mail_field *f = &job->returned_fields.fields[i];
-		ssize_t at;
-
-		if (!span_equal_nocase(f->name, SPAN("Received")))
-			continue;
-		at = span_find(f->value, SPAN("for <"));
-		if (at < 0)
-			at = span_find(f->value, SPAN("for "));
-		if (at >= 0)
-			return job_keep_address(job, span_from(f->value, (size_t)at + 4));
-	}
-	return "";
-}
-
-const char *job_returned_recipient(struct job *job) {
-	static const char *const telling[] = {"X-HmXmrOriginalRecipient",
-	                                      "X-Envelope-To",
-	                                      "Envelope-To",
-	                                      "X-Rcpt-To",
-	                                      "X-Receiver",
-	                                      "To",
-	                                      "Apparently-To",
-	                                      "X-Original-To",
-	                                      "Delivered-To"};
-	const char *address;
-	size_t i;
-
-	for (i = 0; i < sizeof telling / sizeof *telling; i++) {
-		address = only_address(job, mail_find(&job->returned_fields, span_of(telling[i])));
-		if (address[0] != '\0')
-			return address;
-	}
-	return received_for(job);
+	return keep_text(job->report->text, address, JOB_ADDRESS_MAX);
 }
 
 /* HTML as text: tags left out, a line end for each that ends a line. */
@@ -264,45 +208,6 @@ static void begin(struct job *job, const struct rules *rules, struct span messag
 	job->out_of_memory = report->text == NULL;
 	for (i = 0; i < sizeof job->rooms / sizeof *job->rooms; i++)
 		buf_init(&job->rooms[i], message.len * 4 + 65536);
-}
-
-static const char *keep_field(struct job *job, const char *name) {
-	struct buf *room = &job->rooms[ROOM_SCRATCH];
-
-	buf_reset(room);
-	decode_words(mail_find(&job->returned_fields, span_of(name)), room);
-	return keep_text(job->report->text, buf_span(room), FIELD_MAX);
-}
-
-/* What is told of the returned message. */
-static void keep_returned(struct job *job) {
-	static const char *const senders[] = {"Return-Path", "X-Envelope-From", "Envelope-From",
-	                                      "X-Original-Return-Path"};
-	struct report *r = job->report;
-	struct span id = mail_find(&job->returned_fields, SPAN("Message-ID"));
-	size_t i;
-
-	if (id.len > 2 && id.at[0] == '<')
-		id = span_make(id.at + 1, id.len - (id.at[id.len - 1] == '>' ? 2 : 1));
-	r->message_id = keep_text(r->text, id, FIELD_MAX);
-	for (i = 0; i < sizeof senders / sizeof *senders && r->returned_from[0] == '\0'; i++)
-		r->returned_from = job_keep_address(job, mail_find(&job->returned_fields, span_of(senders[i])));
-	r->returned_to = keep_field(job, "To");
-	r->returned_subject = keep_field(job, "Subject");
-}
-
-void job_read_returned(struct job *job) {
-	struct span text = job->returned, behind;
-
-	if (text.len > REPORT_RETURNED_MAX)
-		text.len = REPORT_RETURNED_MAX;
-	while (text.len > 0 && (text.at[0] == '\r' || text.at[0] == '\n'))
-		text = span_from(text, 1);
-	behind = mail_read_header(text, &job->returned_fields);
-	if (job->returned_fields.count == 0)
-		return;
-	job->report->returned_header = keep_bytes(job->report->text, span_make(text.at, (size_t)(behind.at - text.at)));
-	keep_returned(job);
 }
 
 static void read_subject(struct job *job) {

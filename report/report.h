@@ -5,12 +5,12 @@
  * or CRLF line ends, and says for each recipient that it speaks of what happened
  * and what to do (N1, N3-N9).  It knows RFC 3464, 6522 and 6533 reports, RFC 5965
  * complaints, RFC 8098 receipts, RFC 3834 auto-replies, and the free text of the
- * many programs that follow none of them (report/family.h).  Nothing is believed:
+ * many programs that follow none of them (report/marks.h).  Nothing is believed:
  * whose bounce it is, the return path's token decides, and that is the caller's.
  *
- * A message yields at least one result.  An ordinary message has one result of
- * category `not_a_bounce` and no recipient; so have auto-replies and receipts
- * with `auto_reply`.
+ * A message yields at least one result.  An ordinary message has one of category
+ * `not_a_bounce` and no recipient; an auto-reply or receipt one of `auto_reply`,
+ * whose recipient is who sent it.
  *
  * Limits: the work is linear in the message's size.  REPORT_RESULTS_MAX results
  * (`cut_off` says that there were more); text kept of one result is bounded; a

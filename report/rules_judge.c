@@ -2,6 +2,7 @@
 
 #include "report/fold.h"
 #include "report/rules_private.h"
+#include "report/smtp.h"
 
 #define HITS_MAX 400
 #define TEXT_MAX 8192U /* octets of a text that are judged */
@@ -13,6 +14,7 @@ struct trial {
 	struct phrase_hit hits[HITS_MAX];
 	size_t hit_count;
 	uint64_t providers;
+	bool coded; /* the answer's enhanced code says what it is, and a rule knows it */
 	char reply[4];
 };
 
@@ -84,6 +86,8 @@ static bool conditions_fit(const struct trial *t, const struct rule *rule) {
 	if (rule->providers != 0 && (rule->providers & t->providers) == 0)
 		return false;
 	if (rule->phase != NULL && strcmp(rule->phase, e->phase) != 0)
+		return false;
+	if (rule->uncoded && t->coded)
 		return false;
 	if (rule->reply != NULL && !codes_fit(rule->reply, t->reply))
 		return false;
@@ -213,6 +217,7 @@ void rules_judge(const struct rules *rules, const struct evidence *evidence, str
 
 	begin(&t, rules, evidence);
 	*verdict_r = (struct verdict){.action = REPORT_COUNT_SOFT, .provider = "", .rule = ""};
+	t.coded = smtp_status_weight(evidence->status) == 3 && judge_code(&t, evidence->status, true) != NULL;
 	rule = judge_text(&t);
 	verdict_r->by_text = rule != NULL;
 	if (rule == NULL)

@@ -194,9 +194,12 @@ static void read_conditions(struct parsing *p, const struct statement *s, struct
 				rule->unless_count++;
 		} else if (span_equal(s->words[i], SPAN("unless"))) {
 			exception = true;
+		} else if (span_equal(s->words[i], SPAN("uncoded"))) {
+			rule->uncoded = true;
 		} else if (!add_condition(p, rule, s->words[i])) {
 			complain(p, s->line,
-			         "not a condition (status=, reply=, provider=, phase=, unless, a text in quotation "
+			         "not a condition (status=, reply=, provider=, phase=, uncoded, unless, a text in "
+			         "quotation "
 			         "marks):",
 			         s->words[i]);
 		}

@@ -27,6 +27,7 @@ struct rule {
 	char *where;       /* "FILE:LINE" */
 	size_t rank;       /* the lowest that fits decides */
 	bool by_text;
+	bool uncoded;    /* only where the answer's code does not say what it is */
 	uint32_t unless; /* first of its exceptions among the wordings, and how many */
 	uint32_t unless_count;
 };

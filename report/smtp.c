@@ -81,6 +81,14 @@ static bool is_reply(struct span s, size_t at) {
 	       (next == '.' && !(at + 4 < s.len && ascii_is_digit(s.at[at + 4])));
 }
 
+int smtp_status_weight(const char *status) {
+	size_t len = strlen(status);
+
+	if (smtp_status_is_vague(status))
+		return status[0] == '\0' ? 0 : 1;
+	return (status[len - 2] == '.' && status[len - 1] == '0') || strncmp(status + 1, ".5.", 3) == 0 ? 2 : 3;
+}
+
 void smtp_find_codes(struct span text, struct smtp_codes *codes_r) {
 	size_t i, len;
 
@@ -91,12 +99,12 @@ void smtp_find_codes(struct span text, struct smtp_codes *codes_r) {
 		if ((c != '4' && c != '5') || (i > 0 && (ascii_is_alnum(text.at[i - 1]) || text.at[i - 1] == '.')))
 			continue;
 		len = status_size(text, i);
-		if (len > 0 && smtp_status_is_vague(codes_r->status)) {
+		if (len > 0) {
 			char status[SMTP_STATUS_SIZE];
 
 			memcpy(status, text.at + i, len);
 			status[len] = '\0';
-			if (codes_r->status[0] == '\0' || !smtp_status_is_vague(status))
+			if (smtp_status_weight(status) > smtp_status_weight(codes_r->status))
 				memcpy(codes_r->status, status, len + 1);
 		} else if (codes_r->reply == 0 && is_reply(text, i)) {
 			codes_r->reply = (unsigned)(c - '0') * 100 + (unsigned)(text.at[i + 1] - '0') * 10 +

@@ -12,7 +12,7 @@
 struct smtp_codes {
 	unsigned reply;                /* first 4xx or 5xx, or 0 */
 	size_t at;                     /* where it stands */
-	char status[SMTP_STATUS_SIZE]; /* first of class 4 or 5 that says more than x.0.0, else the first */
+	char status[SMTP_STATUS_SIZE]; /* of class 4 or 5: the first of those that say most (x.0.0, x.1.0, x.1.1) */
 };
 
 void smtp_find_codes(struct span text, struct smtp_codes *codes_r);
@@ -21,6 +21,9 @@ void smtp_find_codes(struct span text, struct smtp_codes *codes_r);
 bool smtp_read_status(struct span text, char status_r[SMTP_STATUS_SIZE]);
 /* Does the code say no more than its class? */
 bool smtp_status_is_vague(const char *status);
+/* How much it says: 0 nothing (""), 1 its class (x.0.0), 2 what it is about ("other",
+ * x.1.0, and faults of the protocol, x.5.x), 3 what it is. */
+int smtp_status_weight(const char *status);
 
 /* The next thing that looks like an address, without brackets and quotes around
  * the whole; false where there is none.  `rest` moves behind it. */

@@ -6,8 +6,6 @@
 #include "report/kinds.h"
 #include "report/smtp.h"
 
-enum { ROOM_PART = 2, ROOM_SCRATCH = 3 };
-
 struct status_reading {
 	struct job *job;
 	struct dsn dsn;
@@ -60,7 +58,7 @@ static const char *keep_dsn_address(struct job *job, struct span field) {
 	buf_reset(room);
 	if (!dsn_address(field, room))
 		return "";
-	return keep_text(job->report->text, buf_span(room), 400);
+	return keep_text(job->report->text, buf_span(room), JOB_ADDRESS_MAX);
 }
 
 /* Where no field holds an address. */
@@ -73,7 +71,7 @@ static const char *other_recipient(struct status_reading *r, struct span final) 
 		address = job_keep_address(job, final);
 	for (i = 0; i < r->notice.count && address[0] == '\0'; i++)
 		if (r->notice.items[i].rank >= NOTICE_LISTED)
-			address = keep_text(job->report->text, r->notice.items[i].address, 400);
+			address = keep_text(job->report->text, r->notice.items[i].address, JOB_ADDRESS_MAX);
 	return address[0] != '\0' ? address : job_returned_recipient(job);
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "lib/clock.h"
+#include "lib/decisions.h"
 #include "lib/log.h"
 #include "lib/store_event.h"
 #include "tools/address.h"
@@ -328,7 +329,8 @@ int address_erase(struct command *command) {
 	struct err err;
 	int status = address_open(command, false, &a);
 
-	if (status == EX_OK && store_erase_address(a.store, a.reader.key, time(NULL), &found, &err) != 0)
+	if (status == EX_OK && (store_erase_address(a.store, a.reader.key, time(NULL), &found, &err) != 0 ||
+	                        decisions_forget(a.conf->data_dir, a.reader.key, &err) != 0))
 		status = command_fail(EX_IOERR, "%s", err.text);
 	if (status == EX_OK && command->json)
 		answer_json(json_pack("{s:b}", "erased", found));

@@ -40,8 +40,19 @@ static void copy(char *out, size_t size, struct span text) {
 	snprintf(out, size, "%.*s", SPAN_ARG(text));
 }
 
+/* Of several results the one that was recorded. */
+static const struct report_result *same_recipient(const struct report *report, struct span recipient) {
+	size_t i;
+
+	for (i = 0; i < report->count; i++)
+		if (span_equal(span_of(report->results[i].recipient), recipient))
+			return &report->results[i];
+	return &report->results[0];
+}
+
 static bool judge_mail(struct reclassify *r, const struct store_bounce_row *row, struct verdict *verdict_r,
                        struct report *report_r) {
+	const struct report_result *result;
 	struct err err;
 	struct buf mail;
 	bool judged;
@@ -52,10 +63,10 @@ static bool judge_mail(struct reclassify *r, const struct store_bounce_row *row,
 	buf_free(&mail);
 	if (!judged)
 		return false;
-	/* Of several the mildest would have been chosen; one is the rule. */
-	verdict_r->category = report_r->results[0].category;
-	verdict_r->action = report_r->results[0].action;
-	verdict_r->rule = report_r->results[0].rule;
+	result = same_recipient(report_r, row->bounce.recipient);
+	verdict_r->category = result->category;
+	verdict_r->action = result->action;
+	verdict_r->rule = result->rule;
 	return true;
 }
 

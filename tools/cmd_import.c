@@ -12,7 +12,7 @@
 #include "tools/address.h"
 #include "tools/import.h"
 
-#define GROUP_SIZE 2000
+#define GROUP_SIZE 5000
 #define PROGRESS_ROWS 100000
 
 struct run {
@@ -70,12 +70,25 @@ static void show_progress(struct run *run) {
 		fprintf(stderr, "todoku: %zu %%\n", all == 0 ? 100 : run->done * 100 / all);
 }
 
-static int apply(struct run *run, const struct store_change *changes, size_t count, struct err *err) {
+/* What is gathered until a transaction is worth it. */
+struct group {
+	struct store_change changes[GROUP_SIZE];
+	size_t change_count;
+	struct store_mark marks[GROUP_SIZE];
+	size_t mark_count;
+};
+
+static int apply(struct run *run, struct group *group, struct err *err) {
 	size_t changed = 0;
 
-	if (count > 0 && store_change_status(run->a->store, changes, count, &changed, err) != 0)
+	if (group->change_count > 0 &&
+	    store_change_status(run->a->store, group->changes, group->change_count, &changed, err) != 0)
+		return -1;
+	if (group->mark_count > 0 && store_mark_all(run->a->store, group->marks, group->mark_count, err) != 0)
 		return -1;
 	run->changed += changed;
+	run->marked += group->mark_count;
+	group->change_count = group->mark_count = 0;
 	return 0;
 }
 
@@ -90,48 +103,39 @@ static int is_free(struct run *run, const struct store_change *change, bool *fre
 	return 0;
 }
 
-static int take_row(struct run *run, const struct import_row *row, struct store_change *changes, size_t *count,
-                    struct err *err) {
+static int take_row(struct run *run, const struct import_row *row, struct group *group, struct err *err) {
 	struct store_change change = change_of(run, row);
 	bool wanted = true;
 
 	if (row->status == STORE_ACTIVE && is_free(run, &change, &wanted, err) != 0)
 		return -1;
-	if (wanted && row->temporary) {
-		if (store_mark_temporary(run->a->store, change.address_key, change.address, run->now, err) != 0)
-			return -1;
-		run->marked++;
-	} else if (wanted) {
-		changes[(*count)++] = change;
-	}
-	if (*count < GROUP_SIZE)
+	if (wanted && row->temporary)
+		group->marks[group->mark_count++] = (struct store_mark){change.address_key, change.address, run->now};
+	else if (wanted)
+		group->changes[group->change_count++] = change;
+	if (group->change_count < GROUP_SIZE && group->mark_count < GROUP_SIZE)
 		return 0;
-	if (apply(run, changes, *count, err) != 0)
-		return -1;
-	*count = 0;
-	return 0;
+	return apply(run, group, err);
 }
 
 /* What refuses first, then what allows: in whatever order the file has them, a
  * refusal in it counts. */
 static int take_all(struct run *run, struct err *err) {
-	static struct store_change changes[GROUP_SIZE];
-	size_t i, count = 0;
+	static struct group group;
+	size_t i;
 	int pass;
 
 	for (pass = 0; pass < 2; pass++) {
 		for (i = 0; i < run->import->count; i++) {
 			const struct import_row *row = &run->import->rows[i];
 
-			if ((row->status == STORE_ACTIVE) == (pass == 1) &&
-			    take_row(run, row, changes, &count, err) != 0)
+			if ((row->status == STORE_ACTIVE) == (pass == 1) && take_row(run, row, &group, err) != 0)
 				return -1;
 			run->done++;
 			show_progress(run);
 		}
-		if (apply(run, changes, count, err) != 0)
+		if (apply(run, &group, err) != 0)
 			return -1;
-		count = 0;
 	}
 	return 0;
 }

@@ -13,6 +13,8 @@
 #ifndef WEBD_APP_H
 #define WEBD_APP_H
 
+#include <stdatomic.h>
+
 #include "lib/clock.h"
 #include "lib/conf.h"
 #include "lib/keyring.h"
@@ -39,7 +41,11 @@ struct app {
 	struct snapshot_box *worlds; /* of struct webd_world */
 	struct journal *journal;
 	struct rate *rates;        /* webd/rate.h: of forms and confirmation mails */
+	atomic_int mailing;        /* confirmation mails that are being handed over */
 	struct store_pool *stores; /* handles wait for a locked store at most STORE_PATIENCE */
+	/* webd/unsubscribe.c: until then (ms of a clock that nobody sets) the store is not
+	 * waited for, since it could not be written a moment ago. */
+	_Atomic int64_t store_away_until;
 };
 
 #define STORE_PATIENCE_MS 1000

@@ -21,7 +21,7 @@
 #define TICK_MS 500
 #define STOP_PATIENCE_MS 5000
 #define SLOW_THREADS 8
-#define SLOW_QUEUE 4096
+#define SLOW_QUEUE 256
 #define SPARE_FILES 256
 
 struct webd {
@@ -245,6 +245,8 @@ int main(int argc, char **argv) {
 		return fail(&webd, &err, EX_OSERR);
 	warn_unreadable(conf);
 	signals = daemon_signals();
+	/* A file over its limit is an error like a full disk, not the end. */
+	signal(SIGXFSZ, SIG_IGN);
 	make_store(&conf->store);
 	if (signals < 0 || open_app(&webd, conf, &err) != 0 || serve(&webd, conf, sockets, &err) != 0)
 		return fail(&webd, &err, EX_UNAVAILABLE);

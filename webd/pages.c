@@ -17,6 +17,7 @@
 #define FOLDER_SIZE 4200
 #define POLICY_MAX 1024
 #define STYLES_MAX 4
+#define MAILING_MAX 4 /* half of the workers */
 #define DAY_MS (86400 * INT64_C(1000))
 #define HOUR_MS (3600 * INT64_C(1000))
 #define PLAIN_COLOUR "#1a5fb4" /* where no list is known */
@@ -325,6 +326,19 @@ static bool may_ask(struct app *app, const struct conf_webd *conf, const struct 
 	return one && other;
 }
 
+/* A sendmail that hangs must not keep all workers from those who want to leave. */
+static int hand_over(struct app *app, const struct webd_world *world, const struct conf_list *list,
+                     const struct confirm *confirm, struct err *err) {
+	int status;
+
+	if (atomic_fetch_add(&app->mailing, 1) >= MAILING_MAX)
+		status = err_set(err, "%d mails are being handed over already", MAILING_MAX);
+	else
+		status = confirm_mail_send(world->pages->mails, world->conf, world->ring, list, confirm, err);
+	atomic_fetch_sub(&app->mailing, 1);
+	return status;
+}
+
 void pages_ask(struct app *app, const struct webd_world *world, const struct http_request *request,
                const struct conf_list *list, const struct confirm *confirm, struct http_answer *answer) {
 	uint64_t key = token_address_key(world->ring, confirm->address);
@@ -333,7 +347,7 @@ void pages_ask(struct app *app, const struct webd_world *world, const struct htt
 	struct err err = {{0}};
 	bool may = may_ask(app, &world->conf->webd, request, confirm);
 
-	if (may && confirm_mail_send(world->pages->mails, world->conf, world->ring, list, confirm, &err) != 0) {
+	if (may && hand_over(app, world, list, confirm, &err) != 0) {
 		log_line(CONF_LOG_ERROR, "confirm_failed", "list", list->name, "to", what, "reason", err.text, NULL);
 		pages_show_later(world, list, answer);
 		return;

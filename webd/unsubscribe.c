@@ -1,10 +1,13 @@
 #include "webd/unsubscribe.h"
 
 #include "lib/log.h"
+#include "lib/metrics.h"
 #include "lib/store_pool.h"
 #include "webd/journal.h"
 #include "webd/record.h"
 #include "webd/visitor.h"
+
+#define STORE_AWAY_MS 2000
 
 struct departure {
 	struct store_change change;
@@ -37,14 +40,25 @@ static void prepare(const struct webd_world *world, const struct http_request *r
 	                                  .event = &d->event};
 }
 
-static int into_store(struct app *app, const struct store_change *change, struct err *err) {
-	struct store *store = store_pool_take(app->stores, err);
-	int result;
+static int64_t now_ms(void) {
+	return (int64_t)(metrics_now() / 1000000);
+}
 
-	if (store == NULL)
-		return -1;
-	result = store_change_status(store, change, 1, NULL, err);
-	store_pool_give(app->stores, &store, result != 0);
+/* When one has waited in vain, the others of the next moments need not: each would
+ * hold a worker, and the last of them would wait for minutes. */
+static int into_store(struct app *app, const struct store_change *change, struct err *err) {
+	struct store *store = NULL;
+	int result = -1;
+
+	if (now_ms() < atomic_load(&app->store_away_until))
+		return err_set(err, "the store could not be written a moment ago");
+	store = store_pool_take(app->stores, err);
+	if (store != NULL) {
+		result = store_change_status(store, change, 1, NULL, err);
+		store_pool_give(app->stores, &store, result != 0);
+	}
+	if (result != 0)
+		atomic_store(&app->store_away_until, now_ms() + STORE_AWAY_MS);
 	return result;
 }
 

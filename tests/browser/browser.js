@@ -146,7 +146,7 @@ const TEXT = {
   },
   en: {
     leave: 'Unsubscribe', yes: 'Yes, unsubscribe', keep: 'No, keep sending', left: 'You are unsubscribed', kept: 'Nothing has changed',
-    ask: 'Send the message', sent: 'Please check your mail', join: 'Register', joined: 'You are registered',
+    ask: 'Send confirmation e-mail', sent: 'Please check your mail', join: 'Register', joined: 'You are registered',
     wrong: 'Page not found', expired: 'This link has expired', missing: 'Please enter your e-mail address.',
     question: 'Do you want to unsubscribe?', email: /^E-mail address/, title: 'Seasonal Letters',
   },
@@ -311,7 +311,7 @@ async function main() {
 setTimeout(() => {
   console.log(`not ok ${count + 1} - the browser went to the end in time`);
   process.exit(1);
-}, 180000).unref();
+}, 400000).unref();
 
 main().catch((error) => {
   ok(false, 'the browser went to the end', error.stack);

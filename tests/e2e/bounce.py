@@ -12,6 +12,7 @@ import subprocess
 import bouncelib
 import sandbox
 
+STORM, KILLS = 1000, 4
 CONF = """
 store { busy_timeout = "1s" }
 """
@@ -175,6 +176,43 @@ def check_wishes(box, tap):
            "Postfix itself refuses what can never be ours, and takes the rest", codes)
 
 
+def check_feedback(box, tap):
+    """What comes back reaches the breaker: the stream stops by itself."""
+    readers = [f"gone{n}@reply-550-5.1.1.test" for n in range(400)]
+    for at in range(0, len(readers), 50):
+        box.smtp(MESSAGE % (b"feedback%d" % at, b"winter"), readers[at:at + 50])
+        wanted = at + 50
+        sandbox.wait_for("reports, or held mail", lambda w=wanted: held(box) or
+                         box.log("todoku-bounced").count("rcpt=gone") >= w)
+    tap.ok(held(box), "hard bounces open the breaker: further mail of the stream is held",
+           box.log("todoku-policyd")[-1000:])
+    said = box.todoku("warmup", "status", check=False).stdout.decode()
+    tap.ok("breaker" in said, "todoku warmup status says so", said)
+
+
+def held(box):
+    return any(q["queue_name"] == "hold" for q in box.queue())
+
+
+def check_storm(tap):
+    """Postfix's own reports, and bounced killed while they come."""
+    with sandbox.Sandbox('stream "main" { plan = "none" breaker = "off" }\n') as box:
+        for at in range(0, STORM, 50):
+            box.smtp(MESSAGE % (b"storm%d" % at, b"storm"), [f"r{n}@reply-550-5.1.1.test" for n in range(at, at + 50)])
+        for kill in range(KILLS):
+            sandbox.wait_for("reports", lambda k=kill: bounced(box) > STORM // 20 + k * STORM // (2 * KILLS))
+            box.kill("todoku-bounced")
+        sandbox.wait_for("every report", lambda: bounced(box) >= STORM)
+        sandbox.wait_for("an empty queue", lambda: not box.queue())
+        kpi = json.loads(box.todoku("--json", "report", "kpi", "storm").stdout)
+        tap.ok((kpi["sent"], kpi["bounced"], kpi["bounced_hard"]) == (STORM, STORM, STORM),
+               f"{STORM} of Postfix's reports, {KILLS} kills: each counted once, none lost", kpi)
+
+
+def bounced(box):
+    return json.loads(box.todoku("--json", "report", "kpi", "storm").stdout)["bounced"]
+
+
 def main():
     tap = sandbox.Tap()
     with sandbox.Sandbox(CONF) as box:
@@ -187,6 +225,8 @@ def main():
         sandbox.wait_for("the queue to be empty", lambda: not box.queue())
         tap.ok("status=bounced (host" not in "".join(
             line for line in box.log("postfix").splitlines() if "bounced.sock" in line), "LMTP refused nothing with 5xx")
+        check_feedback(box, tap)
+    check_storm(tap)
     tap.end()
 
 

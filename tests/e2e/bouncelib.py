@@ -143,7 +143,7 @@ group = "nogroup"
 log {{ target = "stderr" level = "{level}" }}
 store {{ path = "{dir}/data/todoku.db" busy_timeout = "1s" }}
 bounced {{ listen = "unix:{dir}/sock/bounced.sock" domain = "bounce.example.com"
-          rules = "{source}/conf/bounce-rules" {bounced} }}
+          rules = "{dir}/rules" {bounced} }}
 webd {{ base_url = "https://t.example.com" pages = "{source}/conf/pages" sendmail = {{ "{dir}/sendmail" }} }}
 list "news" {{ sender = {{ "news@example.com" }} list_id = "news.example.com" stream = "main" }}
 stream "main" {{ plan = "none" }}
@@ -165,6 +165,7 @@ class Bounced:
         with open(self.dir + "/sendmail", "w", encoding="ascii") as script:
             script.write(f"#!/bin/sh\nexec cat >>{self.dir}/data/mails\n")
         os.chmod(self.dir + "/sendmail", 0o755)
+        self.write_rules("")
         self.ring = Ring(self.dir + "/token.keys")
         if os.geteuid() == 0:
             for name in ("data", "sock", "token.keys"):
@@ -183,6 +184,11 @@ class Bounced:
     def __exit__(self, *unused):
         self.stop(signal.SIGKILL)
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def write_rules(self, own):
+        """The rules of classification, with some before them."""
+        with open(self.dir + "/rules", "w", encoding="utf-8") as out:
+            out.write(f"source the test\n{own}include {SOURCE}/conf/bounce-rules\n")
 
     def log(self):
         with open(self.dir + "/log", encoding="utf-8", errors="replace") as log:

@@ -19,8 +19,11 @@ def fill(b):
     old = int(time.time()) - 4 * YEAR
     b.sql("UPDATE change SET time = ? WHERE proof LIKE '%old%' OR detail LIKE '%old%'", old)
     month = time.strftime("%Y%m", time.gmtime(old))
-    for table in ("send", "event"):
-        b.sql(f"CREATE TABLE {table}_{month} (a)")
+    b.sql(f"CREATE TABLE send_{month} (campaign, address_key, message, PRIMARY KEY (campaign, address_key, message))"
+          " WITHOUT ROWID")
+    b.sql(f"CREATE TABLE event_{month} (id INTEGER PRIMARY KEY)")
+    b.sql(f"INSERT INTO send_{month} VALUES (1, 5, 6), (1, 5, 7)")
+    b.sql(f"INSERT INTO event_{month} VALUES (1), (3)")
     b.sql("INSERT INTO campaign VALUES (1, 'news', 'winter', ?, ?)", old, old)
     b.sql("INSERT INTO rollup VALUES (1, 'sent', ?, 7)", old // 3600 * 3600)
     b.sql("INSERT INTO reader SELECT 5, 1, 1 << 17 | ?, 0, 0, x''", int(month[:4]) * 12 + int(month[4:]) - 1)

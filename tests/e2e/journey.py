@@ -118,6 +118,20 @@ def figures(tap, box):
     tap.ok([c["reason"] for c in consent] == ["one_click"] and consent[0]["who"], "the proof of refusal", consent)
 
 
+def explained(tap, box):
+    """Why was it refused, rewritten, signed?"""
+    def explain(what):
+        return [json.loads(line) for line in box.todoku("explain", what, "--json", check=False).stdout.splitlines()]
+
+    mine = explain("r1@example.net")
+    treated = [d for d in mine if d.get("outcome") == "treated"]
+    tap.ok(len(treated) == 1 and treated[0]["text"].startswith("2 links, pixel, footer, 2 signatures, return path set"),
+           "explain ADDRESS: what was done to its mail", mine)
+    tap.ok({d["outcome"] for d in explain(treated[0]["queue_id"])} >= {"treated"}, "explain QUEUE-ID")
+    refused = explain("r2@example.net")
+    tap.ok(any(d.get("outcome") == "reject" and "one_click" in d["text"] for d in refused), "explain: why it was refused", refused)
+
+
 def metrics(tap, box):
     status, _, text = box.web("GET", "/metrics", base="ADMIN")
     lint = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), stdout=subprocess.PIPE,
@@ -140,6 +154,7 @@ def main():
         names = readers(tap, box)
         ways(tap, box, names[2])
         figures(tap, box)
+        explained(tap, box)
         metrics(tap, box)
     tap.end()
 

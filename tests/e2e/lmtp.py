@@ -151,6 +151,21 @@ def check_reload(bounced, tap):
                "after a reload it is, in the same connection")
 
 
+def check_store_gone(bounced, tap):
+    """Never a new store in the place of one that is gone: it would forget who is blocked."""
+    before = bounced.number("SELECT count(*) FROM bounce")
+    names = [bounced.database + end for end in ("", "-wal", "-shm") if os.path.exists(bounced.database + end)]
+    for name in names:
+        os.rename(name, name + ".away")
+    with bounced.lmtp() as connection:
+        codes = [connection.deliver(["b@x"], b"From: a@b\r\n\r\ngone\r\n")[0]]
+        tap.ok(codes == [451] and not os.path.exists(bounced.database), "a store that is gone: 451, and none is made", codes)
+        for name in names:
+            os.rename(name + ".away", name)
+        codes = connection.deliver(["b@x"], b"From: a@b\r\n\r\ngone\r\n")
+    tap.ok(codes == [250] and bounced.number("SELECT count(*) FROM bounce") == before + 1, "it is back: recorded", codes)
+
+
 def check_stop(bounced, tap):
     """Who is between two messages gets 421; who waits for an answer gets that."""
     idle, busy = bounced.lmtp(), bounced.lmtp()
@@ -178,6 +193,7 @@ def main():
         check_silence(bounced, tap)
         check_half_close(bounced, tap)
         check_reload(bounced, tap)
+        check_store_gone(bounced, tap)
         check_stop(bounced, tap)
     tap.end()
 

@@ -5,6 +5,7 @@ itself is blocked.  Reports of what was refused carry no control header (H6).
 
 The milter alone: todoku-policyd would refuse them before.  Lists without a stream
 are none of its business."""
+import json
 import os
 import re
 import smtplib
@@ -76,6 +77,9 @@ def reasons(tap, box):
         good = code == 0 if want is None else code == 550 and text.startswith("5.7.1 ") and re.search(want, text)
         tap.ok(good, f"{sender} to {recipient}: {'sent' if want is None else 'refused, and why'}", f"{code} {text}",
                box.log()[-1500:])
+    why = [json.loads(line) for line in box.todoku("explain", "left@example.net", "--json").stdout.splitlines()]
+    tap.ok(any(d.get("outcome") == "reject" and d["reason"] == "unsubscribed" and d["list"] == "news" and d["queue_id"]
+               for d in why), "explain says why it was refused", why)
     # Mail of no list is none of our business.
     code, text = send(box, ["blocked@example.net"], sender="boss@example.com")
     tap.ok(code == 0, "mail of no list to a blocked address: sent", f"{code} {text}")
@@ -160,6 +164,8 @@ def discard(tap, box):
     code, text = send(box, ["left@example.net"])
     tap.ok(code == 0 and "event=discarded" in box.log() and "rcpt=left@example.net" in box.log(),
            "discard: taken, dropped and logged", f"{code} {text}", box.log()[-1000:])
+    tap.ok('"outcome":"discard"' in box.todoku("explain", "left@example.net", "--json").stdout.decode().replace(" ", ""),
+           "discard: on record for explain")
     send(box, ["after@example.net"])
     box.arrived_for(["after@example.net"])
     tap.ok({r for n, e in box.copies().items() if n not in before for r in e["rcpt_to"]} == {"after@example.net"},

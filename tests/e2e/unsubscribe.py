@@ -6,15 +6,19 @@ would, and what strangers, scanners and a lost store do to it.
 import email
 import email.policy
 import html
+import json
 import os
 import re
+import shutil
+import signal
 import sqlite3
+import tempfile
 import time
 import urllib.parse
 
 import dkim
 import weblists
-from sandbox import Sandbox, Tap, wait_for
+from sandbox import SOURCE, Sandbox, Tap, wait_for
 from weblib import JOIN, LEAVE, UNSUBSCRIBE, Ring, Speaker
 
 STATUS = {0: "active", 1: "unsubscribed", 2: "blocked"}
@@ -271,34 +275,105 @@ def wrong_links(r):
     tap.ok(r.web.get(path).status == 200, "one that has not expired")
 
 
-def store_away(r):
-    tap = r.tap
-    holder = sqlite3.connect(r.database, timeout=30, isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
-    try:
-        tap.ok(r.web.get(r.token("ja-once", "locked@example.jp")).status == 200, "with the store locked: the page")
-        tap.ok(r.web.get("/f/ja-confirm").status == 200, "with the store locked: the form")
-        left = r.post(r.token("ja-once", "locked@example.jp"), {"action": "leave"})
-        tap.ok(left.status == 200 and says(left, TEXT["ja"]["left"]), "with the store locked: leaving is taken down", left.raw)
-        join = "/j/" + r.ring.confirm("ja-confirm", "locked@example.jp", proof="agreed")
+class Locked:
+    """The store, held by another."""
+
+    def __init__(self, r):
+        self.holder = sqlite3.connect(r.database, timeout=30, isolation_level=None)
+
+    def __enter__(self):
+        self.holder.execute("BEGIN EXCLUSIVE")
+
+    def __exit__(self, *unused):
+        self.holder.execute("ROLLBACK")
+        self.holder.close()
+
+
+class Gone:
+    """The store's file, moved elsewhere."""
+
+    def __init__(self, r):
+        self.files = [r.database + end for end in ("", "-wal", "-shm")]
+
+    def __enter__(self):
+        for file in self.files:
+            if os.path.exists(file):
+                os.rename(file, file + ".away")
+
+    def __exit__(self, *unused):
+        for file in self.files:
+            if os.path.exists(file + ".away"):
+                os.rename(file + ".away", file)
+
+
+def store_away(r, away, how):
+    tap, reader = r.tap, f"{how}@example.jp"
+    join = "/j/" + r.ring.confirm("ja-confirm", reader, proof="agreed")
+    with away(r):
+        tap.ok(r.web.get(r.token("ja-once", reader)).status == 200, f"with the store {how}: the page")
+        tap.ok(r.web.get("/f/ja-confirm").status == 200, f"with the store {how}: the form")
+        left = r.post(r.token("ja-once", reader), {"action": "leave"})
+        tap.ok(left.status == 200 and says(left, TEXT["ja"]["left"]), f"with the store {how}: leaving is taken down", left.raw)
         answer = r.post(join, {"action": "confirm"})
-        tap.ok(answer.status == 503 and answer.field("Retry-After"), "with the store locked: joining has to wait, and says so", answer.raw)
+        tap.ok(answer.status == 503 and answer.field("Retry-After"), f"with the store {how}: joining has to wait, and says so", answer.raw)
         above = r.newest()
-        asked = r.post("/u/" + r.ring.token(UNSUBSCRIBE, which="en-once", shared=True), {"address": "lockedmail@example.jp"})
-        tap.ok(asked.status == 200, "with the store locked: a confirmation mail is asked for", asked.raw)
-    finally:
-        holder.execute("ROLLBACK")
-        holder.close()
-    wait_for("the reader to be out", lambda: r.status("ja-once", "locked@example.jp") == ("unsubscribed", "page"))
-    tap.ok(True, "when the store is back the reader is out")
-    tap.ok(r.post(join, {"action": "confirm"}).status == 200 and r.status("ja-confirm", "locked@example.jp") == ("active", "confirmed"),
-           "and joining works")
-    tap.ok(r.confirmation("lockedmail@example.jp", above), "and the mail is there")
+        asked = r.post("/u/" + r.ring.token(UNSUBSCRIBE, which="en-once", shared=True), {"address": "mail." + reader})
+        tap.ok(asked.status == 200, f"with the store {how}: a confirmation mail is asked for", asked.raw)
+    wait_for("the reader to be out", lambda: r.status("ja-once", reader) == ("unsubscribed", "page"))
+    tap.ok(True, f"when the store is back ({how}) the reader is out")
+    answer = r.post(join, {"action": "confirm"})
+    tap.ok(answer.status == 200 and r.status("ja-confirm", reader) == ("active", "confirmed"), "and joining works", answer.raw)
+    tap.ok(r.confirmation("mail." + reader, above), "and the mail is there")
+
+
+def shown(r):
+    """By the operator's command: what the link is, not whose."""
+    link = r.ring.confirm("en-confirm", "shown@example.jp", LEAVE, proof="secret")
+    run = r.sandbox.todoku("link", "show", "--json", r.sandbox.env["BASE_URL"] + "/j/" + link)
+    said = json.loads(run.stdout)
+    r.tap.ok(said["purpose"] == "confirm" and said["list"] == "en-confirm" and said["kind"] == "leave"
+             and int(said["address_key"], 16) == r.ring.address_key("shown@example.jp") and b"shown@" not in run.stdout,
+             "todoku link show tells what a confirmation is", run.stdout)
+
+
+def edited(r, pages):
+    """Texts are the administrator's: a wrong one is told by file and line, and changes nothing."""
+    tap, file = r.tap, os.path.join(pages, "en", "left.html")
+    with open(file, encoding="utf-8") as text:
+        own = text.read()
+
+    def put(text, want):
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(text)
+        before = r.sandbox.log("todoku-webd").count(want)
+        r.sandbox.kill("todoku-webd", signal.SIGHUP)
+        wait_for(want, lambda: r.sandbox.log("todoku-webd").count(want) > before)
+        return r.post(r.token("en-once", "edited@example.jp"), {"action": "leave"})
+
+    answer = put(own.replace("<h1>", "<h1>{{titel}}"), "event=reload_refused")
+    line = own[:own.index("<h1>")].count("\n") + 1
+    tap.ok(f"left.html:{line}: found" in r.sandbox.log("todoku-webd") and says(answer, TEXT["en"]["left"]),
+           "a wrong text stays out, and is named by file and line", r.sandbox.log("todoku-webd")[-600:])
+    run = r.sandbox.todoku("check", "--no-dns", check=False)
+    tap.ok(run.returncode == 78 and f"left.html:{line}: found".encode() in run.stderr, "todoku check says the same", run.stderr)
+    answer = put(own.replace(TEXT["en"]["left"], "Farewell, {{title}}"), "event=reloaded")
+    tap.ok(says(answer, "<h1>Farewell, Seasonal Letters</h1>"), "an edited text is there after a reload", answer.raw)
 
 
 def main():
     tap = Tap()
-    with Sandbox(weblists.lists()) as sandbox:
+    pages = tempfile.mkdtemp(prefix="todoku-texts.", dir=os.environ.get("TODOKU_E2E_DIR", "/tmp"))
+    os.chmod(pages, 0o755)
+    shutil.copytree(os.path.join(SOURCE, "conf/pages"), pages, dirs_exist_ok=True)
+    try:
+        everything(tap, pages)
+    finally:
+        shutil.rmtree(pages)
+    tap.end()
+
+
+def everything(tap, pages):
+    with Sandbox(f'webd {{ pages = "{pages}" }}\n' + weblists.lists()) as sandbox:
         readers = Readers(sandbox, tap)
         for language in ("ja", "en"):
             by_button(readers, language, "once")
@@ -310,10 +385,12 @@ def main():
         injection(readers)
         bulk(readers)
         wrong_links(readers)
-        store_away(readers)
+        store_away(readers, Locked, "locked")
+        store_away(readers, Gone, "gone")
+        shown(readers)
+        edited(readers, pages)
         log = sandbox.log("todoku-webd")
         tap.ok(not re.search(r"[A-Za-z0-9_-]{60}", log), "S5: no token in the log", log)
-    tap.end()
 
 
 main()

@@ -3,14 +3,18 @@
 answer is there, the same for everybody, never by GET; with the store away it is
 durable all the same, and refused where nothing can take it.
 """
+import collections
 import os
 import shutil
+import socket
 import sqlite3
 import time
 
 import sandbox
 import weblib
 from weblib import UNSUBSCRIBE, one_click
+
+CROWD = 600 # more than wait for the store
 
 
 def standing(web, reader):
@@ -60,6 +64,9 @@ def refusals(web, tap):
         tap.ok(answer.status == 200 and not standing(web, 10), f"U1: {method} unsubscribes nobody", answer.raw)
         answer = web.ask(method, "/u/" + token + "?List-Unsubscribe=One-Click")
         tap.ok(not standing(web, 10), f"U1: {method} with the words in its query neither", answer.raw)
+        fields, body = one_click()
+        web.ask(method, "/u/" + token, fields=fields, body=body)
+        tap.ok(not standing(web, 10), f"U1: nor with them in a body")
     for body in (b"", b"List-Unsubscribe=", b"List-Unsubscribe=one-click", b"List-Unsubscribe=One-Click2", b"x=One-Click"):
         web.ask("POST", "/u/" + token, fields=[("Content-Type", "application/x-www-form-urlencoded")], body=body)
         tap.ok(not standing(web, 10), f"U1: {body!r} is no one-click")
@@ -102,6 +109,43 @@ def locked(web, tap):
     tap.ok(not standing(web, 21), "a later change stands", standing(web, 21))
 
 
+def post_many(web, readers):
+    """All at once; the status of each answer."""
+    fields, body = one_click()
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    sockets = [socket.create_connection(("127.0.0.1", web.port), timeout=60) for _ in readers]
+    for reader, one in zip(readers, sockets):
+        one.sendall((f"POST /u/{web.ring.token(UNSUBSCRIBE, reader=reader)} HTTP/1.1\r\nHost: t.example.com\r\n"
+                     f"{head}Content-Length: {len(body)}\r\n\r\n").encode() + body)
+    statuses = []
+    for one in sockets:
+        statuses.append(int(one.recv(4000).split(b" ")[1]))
+        one.close()
+    return statuses
+
+
+def crowd(web, tap):
+    """More than may wait for the store: whoever comes then is answered by the journal."""
+    web.stop()
+    web.configure(webd="connections_per_ip = 9000")
+    web.start()
+    holder = sqlite3.connect(web.database, timeout=30, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    readers = range(1000, 1000 + CROWD)
+    begun = time.monotonic()
+    statuses = post_many(web, readers)
+    took = time.monotonic() - begun
+    tap.ok(statuses == [200] * CROWD and took < 20, f"S4: {CROWD} at once, the store locked: 200 for each",
+           collections.Counter(statuses), took)
+    web.stop(9)
+    holder.execute("COMMIT")
+    holder.close()
+    web.configure()
+    web.start()
+    count = "SELECT count(*) FROM standing WHERE address_key BETWEEN ? AND ?"
+    sandbox.wait_for("those who were told so", lambda: web.sql(count, readers[0], readers[-1]) == [(CROWD,)])
+
+
 def nothing_takes_it(web, tap):
     """Store and journal both away: then it is not done, and nobody says it is."""
     journal = web.dir + "/data/journal"
@@ -120,14 +164,16 @@ def nothing_takes_it(web, tap):
     tap.ok(failed, "no start without a journal", web.log()[-300:])
     os.unlink(journal)
     os.rename(journal + ".away", journal)
-    web.configure(webd='journal_max = "1M"')
+    web.configure(webd='journal_max = "1M" connections_per_ip = 9000')
     segments = [n for n in os.listdir(journal) if n.endswith(".journal")]
     with open(os.path.join(journal, max(segments)), "ab") as out:
         out.write(b"\0" * 1048576)
     shutil.copy(os.path.join(journal, max(segments)), os.path.join(journal, "0" * 16 + ".journal"))
     web.start()
+    statuses = post_many(web, range(3000, 3000 + CROWD))
+    tap.ok(statuses == [503] * CROWD, f"nothing can take them: 503 for each of {CROWD}", collections.Counter(statuses))
     answer = post(web, web.ring.token(UNSUBSCRIBE, reader=30))
-    tap.ok(answer.status == 503 and answer.field("Retry-After"), "nothing can take it: 503", answer.raw)
+    tap.ok(answer.status == 503 and answer.field("Retry-After"), "and when to come again", answer.raw)
     click = web.get("/c/" + web.ring.token(weblib.CLICK))
     tap.ok(click.status == 302, "a click is redirected all the same", click.raw)
     tap.ok(web.metric("todoku_webd_events_lost_total") >= 1, "and counted as lost")
@@ -135,14 +181,16 @@ def nothing_takes_it(web, tap):
     tap.ok(health.status == 503 and b"journal" in health.body, "/healthz says so", health.raw)
     holder.execute("COMMIT")
     holder.close()
-    answer = post(web, web.ring.token(UNSUBSCRIBE, reader=30))
-    tap.ok(answer.status == 200 and standing(web, 30), "the store is back: 200", answer.raw)
+    sandbox.wait_for("the store to be back", lambda: post(web, web.ring.token(UNSUBSCRIBE, reader=30)).status == 200)
+    tap.ok(standing(web, 30), "the store is back: it is in force")
+    tap.ok(web.sql("SELECT count(*) FROM standing WHERE address_key BETWEEN 3000 AND 4999") == [(0,)],
+           "who was told to come again has not left")
 
 
 def main():
     tap = sandbox.Tap()
     with weblib.Webd() as web:
-        for part in (spellings, refusals, locked, nothing_takes_it):
+        for part in (spellings, refusals, locked, crowd, nothing_takes_it):
             part(web, tap)
     tap.end()
 

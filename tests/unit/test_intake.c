@@ -179,7 +179,7 @@ static struct outcome take(struct place *place, const char *sender, const char *
 	size_t count;
 	bool alone;
 
-	buf_init(&message.sender, 1000);
+	buf_init(&message.sender, 2000);
 	buf_init(&message.data, TEXT_MAX);
 	buf_add_text(&message.sender, sender);
 	buf_add_text(&message.data, text);
@@ -578,6 +578,23 @@ static void test_join(void **state) {
 	assert_int_equal(fixture_number(place->fixture, "SELECT count(*) FROM standing"), 0);
 }
 
+/* However long what it says of itself is, a wish has its answer, and its proof. */
+static void test_join_long(void **state) {
+	struct place *place = *state;
+	char sender[1100], text[8000], id[6000];
+	struct outcome outcome;
+
+	memset(sender, 's', sizeof sender);
+	memcpy(sender + 1000, "@x", 3);
+	memset(id, 'i', sizeof id);
+	id[sizeof id - 1] = '\0';
+	snprintf(text, sizeof text, "From: " ADDRESS "\r\nMessage-ID: <%s>\r\n\r\n", id);
+	outcome = take(place, sender, "subscribe-news@bounce.example.com", text, NOW);
+	assert_string_equal(outcome.fault, "");
+	assert_string_equal(outcome.category, "join_asked");
+	assert_int_equal(count_in_mails(place, "Subject:"), 1);
+}
+
 /* The mail comes before the record: where it can't be sent, Postfix keeps the wish. */
 static void test_join_put_off(void **state) {
 	struct place *place = *state;
@@ -589,7 +606,7 @@ static void test_join_put_off(void **state) {
 
 	snprintf(path, sizeof path, "%s.fail", place->mails);
 	write_file(path, "", 0644);
-	buf_init(&message.sender, 1000);
+	buf_init(&message.sender, 2000);
 	buf_init(&message.data, TEXT_MAX);
 	buf_add_text(&message.sender, ADDRESS);
 	buf_add_text(&message.data, mail(ADDRESS, "", 1));
@@ -674,6 +691,7 @@ int main(void) {
 	        cmocka_unit_test_setup_teardown(test_unsubscribe, make, clean),
 	        cmocka_unit_test_setup_teardown(test_leave, make, clean),
 	        cmocka_unit_test_setup_teardown(test_join, make, clean),
+	        cmocka_unit_test_setup_teardown(test_join_long, make, clean),
 	        cmocka_unit_test_setup_teardown(test_join_put_off, make, clean),
 	        cmocka_unit_test_setup_teardown(test_recipients, make, clean),
 	        cmocka_unit_test_setup_teardown(test_several, make, clean),

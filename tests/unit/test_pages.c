@@ -1,4 +1,5 @@
 /* webd/pages.h and what it stands on: colours, rates, where a POST comes from; each page and what a POST to it does. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -216,6 +217,40 @@ static void test_rates(void **state) {
 	}
 	rate_free(&rate);
 	assert_null(rate);
+}
+
+struct taker {
+	struct rate *rate;
+	int taken;
+};
+
+static void *take_many(void *arg) {
+	struct taker *taker = arg;
+	int i;
+
+	for (i = 0; i < 1000; i++)
+		taker->taken += rate_take(taker->rate, "a", SPAN("x"), 100, 1000000, 1000000);
+	return NULL;
+}
+
+/* A limit is a limit, however many ask at once. */
+static void test_rate_threads(void **state) {
+	struct rate *rate = rate_new();
+	struct taker takers[4];
+	pthread_t threads[4];
+	int i, taken = 0;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		takers[i] = (struct taker){rate, 0};
+		assert_int_equal(pthread_create(&threads[i], NULL, take_many, &takers[i]), 0);
+	}
+	for (i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		taken += takers[i].taken;
+	}
+	assert_int_equal(taken, 100);
+	rate_free(&rate);
 }
 
 static void test_networks(void **state) {
@@ -528,6 +563,14 @@ static void test_limits(void **state) {
 	post(f, page_form, "/f/ask", "ask", filled(f, "/f/ask", "address=z%40example.jp&f-name=Taro&website=x"));
 	assert_true(f->answer.status == 200 && says(f, "Please check your mail"));
 	assert_int_equal(mails(f), network);
+	/* While as many as may be are handed over, another has to wait. */
+	f->app.mailing = 4;
+	post(f, page_form, "/f/ask", "ask", filled(f, "/f/ask", "address=y%40example.jp&f-name=Taro"));
+	assert_true(f->answer.status == 503 && f->app.mailing == 4);
+	f->app.mailing = 3;
+	post(f, page_form, "/f/ask", "ask", filled(f, "/f/ask", "address=y%40example.jp&f-name=Taro"));
+	assert_true(f->answer.status == 200 && f->app.mailing == 3);
+	f->app.mailing = 0;
 	write_file(f->folder, "sendmail", "exit 75\n");
 	post(f, page_form, "/f/ask", "ask", filled(f, "/f/ask", "address=z%40example.jp&f-name=Taro"));
 	assert_int_equal(f->answer.status, 503);
@@ -647,6 +690,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_colours),
 	        cmocka_unit_test(test_rates),
+	        cmocka_unit_test(test_rate_threads),
 	        cmocka_unit_test(test_networks),
 	        WITH(test_same_site),
 	        WITH(test_form_tokens),

@@ -226,12 +226,22 @@ static void many_lines(struct buf *b, int count) {
 		           i);
 }
 
+static void many_addresses(struct buf *b, int count) {
+	int i;
+
+	buf_init(b, MESSAGE_MAX);
+	buf_add_text(b, HEAD "\nYour message could not be delivered to:\n\n");
+	for (i = 0; i < count; i++)
+		buf_printf(b, "<u%d@example.net>\n", i);
+	buf_add_text(b, "\nThere is no such user.\n");
+}
+
 static void test_many_recipients(void **state) {
-	static void (*const writers[])(struct buf * b, int count) = {many_groups, many_lines};
+	static void (*const writers[])(struct buf * b, int count) = {many_groups, many_lines, many_addresses};
 	size_t i, k;
 
 	(void)state;
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		struct buf message;
 		struct report report;
 		double few, many;

@@ -155,7 +155,8 @@ static void test_missing_file(void **state) {
 	"permanent_other/count_soft reply=55x \"words\"\n"                                                             \
 	"temporary_other \"word \"\n"                                                                                  \
 	"domain_unknown status=5.8.1\n"                                                                                \
-	"too_large reply=577\n"
+	"too_large reply=577\n"                                                                                        \
+	"refused uncoded \"perhaps\"\n"
 
 /* How a rule fits. */
 static void test_matching(void **state) {
@@ -184,6 +185,10 @@ static void test_matching(void **state) {
 	        {"", "550 5.8.1 nothing", "domain_unknown", "rules:10"},
 	        {"", "577 5.8.2 nothing", "too_large", "rules:11"},
 	        {"", "450 5.8.1 nothing", "connection_failed", "rules:10"},
+	        {"", "550 perhaps", "refused", "rules:12"},
+	        {"", "550 5.8.0 perhaps", "refused", "rules:12"},
+	        {"", "550 5.8.1 perhaps", "domain_unknown", "rules:10"},
+	        {"", "550 5.8.3 perhaps", "refused", "rules:12"},
 	};
 	struct buf errors;
 	struct rules *rules = parse(RULES, &errors);

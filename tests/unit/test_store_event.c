@@ -612,6 +612,29 @@ static void test_expire_many(void **state) {
 	store_close(&store);
 }
 
+/* A large month goes in steps, each a transaction of its own. */
+static void test_expire_in_steps(void **state) {
+	struct fixture *fixture = *state;
+	struct store *store = fixture_open(fixture);
+	struct store_event click = sample_click(READER, 1, NOON_MS);
+	int dropped, before;
+
+	add_send(store, READER, 3, NOON_NOV_22);
+	apply(store, &click, 1);
+	fixture_sql(fixture,
+	            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 35000)"
+	            " INSERT INTO event_202611 SELECT NULL, 0, time, 2, campaign, key, 0, 0, 0, 0, i, '', '', '', ''"
+	            " FROM n, event_202611;"
+	            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000)"
+	            " INSERT INTO send_202611 SELECT campaign, i, i, time, '', '', '', 3, 0 FROM n, send_202611");
+	before = syncs;
+	assert_int_equal(store_expire(store, NOON_NOV_22 + 65 * 86400, 1, &dropped, NULL), 0);
+	assert_true(syncs - before >= 4 + 3 + 1);
+	assert_int_equal(dropped, 1);
+	assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM sqlite_schema WHERE name GLOB '*_202611*'"), 0);
+	store_close(&store);
+}
+
 static bool file_has(const char *path, const char *needle) {
 	FILE *file = fopen(path, "r");
 	char *bytes = NULL;
@@ -848,6 +871,7 @@ int main(void) {
 	        TEST(test_read_while_adding),
 	        TEST(test_expire),
 	        TEST(test_expire_many),
+	        TEST(test_expire_in_steps),
 	        TEST(test_erase),
 	        TEST(test_stubborn_reader),
 	        TEST(test_leave_in_storm),
