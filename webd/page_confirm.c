@@ -13,17 +13,21 @@
 
 #define DETAIL_SIZE 160
 
-enum joined { JOINED, BLOCKED, FAILED };
+enum joined { JOINED, BLOCKED, USED_UP, FAILED };
 
 /* Consent, once: who repeats it changes nothing.  What blocks the address, a
- * complaint or the operator's hand, is not a form's to lift. */
-static enum joined join_by(struct store *store, const struct store_change *change, struct err *err) {
+ * complaint or the operator's hand, is not a form's to lift.  And one who left since
+ * the mail was asked for has to ask again: their browser may send the form once more
+ * when it restores its pages. */
+static enum joined join_by(struct store *store, const struct store_change *change, time_t asked, struct err *err) {
 	struct store_standing standing;
 
 	if (store_find_standing(store, change->address_key, change->list, &standing, err) != 0)
 		return FAILED;
 	if (standing.status == STORE_BLOCKED)
 		return BLOCKED;
+	if (standing.status == STORE_UNSUBSCRIBED && asked < standing.since)
+		return USED_UP;
 	return store_change_status(store, change, 1, NULL, err) == 0 ? JOINED : FAILED;
 }
 
@@ -59,7 +63,7 @@ static enum joined join(struct app *app, const struct webd_world *world, const s
 	         confirm->who.len > 0 ? confirm->who.at : "mail");
 	change.detail = span_of(detail);
 	if (store != NULL) {
-		joined = join_by(store, &change, &err);
+		joined = join_by(store, &change, confirm->time, &err);
 		store_pool_give(app->stores, &store, joined == FAILED);
 	}
 	if (joined == FAILED)
@@ -111,6 +115,9 @@ static void post(struct app *app, const struct webd_world *world, const struct h
 		break;
 	case BLOCKED:
 		pages_show_confirm(world, list, PAGE_BLOCKED, 200, confirm, answer);
+		break;
+	case USED_UP:
+		pages_show_confirm(world, list, PAGE_EXPIRED, 410, confirm, answer);
 		break;
 	case FAILED:
 		pages_show_later(world, list, answer);

@@ -646,10 +646,17 @@ static void test_leave_by_mail(void **state) {
 	assert_true(f->answer.status == 200 && says(f, "You are unsubscribed"));
 	assert_int_equal(standing_of(f, "ask", "a@example.jp").status, STORE_UNSUBSCRIBED);
 	assert_string_equal(standing_of(f, "ask", "a@example.jp").reason, "confirmed");
-	/* And back again: that is consent anew. */
+	/* A mail from before that does not undo it. */
 	buf_free(&token);
 	token = confirm_token(f, CONFIRM_JOIN, NOW - 60, "a@example.jp");
 	post(f, page_confirm, "/j/x", token.at, "action=confirm");
+	assert_true(f->answer.status == 410 && says(f, "https://t.example.com/f/ask"));
+	assert_int_equal(standing_of(f, "ask", "a@example.jp").status, STORE_UNSUBSCRIBED);
+	/* To ask again does: that is consent anew. */
+	buf_free(&token);
+	token = confirm_token(f, CONFIRM_JOIN, NOW, "a@example.jp");
+	post(f, page_confirm, "/j/x", token.at, "action=confirm");
+	assert_true(f->answer.status == 200 && says(f, "You are registered"));
 	assert_int_equal(standing_of(f, "ask", "a@example.jp").status, STORE_ACTIVE);
 	buf_free(&token);
 }
