@@ -8,7 +8,6 @@
 #include "webd/form_body.h"
 #include "webd/guard.h"
 #include "webd/pages_private.h"
-#include "webd/unsubscribe.h"
 #include "webd/visitor.h"
 
 #define DETAIL_SIZE 160
@@ -71,31 +70,13 @@ static enum joined join(struct app *app, const struct webd_world *world, const s
 	return joined;
 }
 
-static void leave(struct app *app, const struct webd_world *world, const struct http_request *request,
-                  const struct conf_list *list, const struct token *token, const struct confirm *confirm,
-                  struct http_answer *answer) {
-	struct unsubscribe what = {.address_key = token->address_key,
-	                           .campaign = confirm->campaign,
-	                           .list = span_of(list->name),
-	                           .address = confirm->address,
-	                           .reason = SPAN("confirmed")};
-	struct template_value values[IN_LEFT_VALUES] = {0};
-	struct buf url;
-
-	if (unsubscribe_now(app, world, request, &what) != 0) {
-		pages_show_later(world, list, answer);
-		return;
-	}
-	buf_init(&url, HTTP_URI_MAX);
-	pages_form_url(world, list, &url);
-	values[IN_LEFT_FORM_URL].text = buf_span(&url);
-	pages_show(world, list, PAGE_LEFT, 200, values, answer);
-	buf_free(&url);
-}
-
 static void post(struct app *app, const struct webd_world *world, const struct http_request *request,
                  const struct conf_list *list, const struct token *token, const struct confirm *confirm,
                  struct http_answer *answer) {
+	struct unsubscribe what = {.address_key = token->address_key,
+	                           .campaign = confirm->campaign,
+	                           .address = confirm->address,
+	                           .reason = SPAN("confirmed")};
 	struct form_body form;
 	bool meant = form_body_parse(http_field_value(request, "Content-Type"), request->body, &form) == 0 &&
 	             span_equal(form_body_value(&form, "action"), SPAN("confirm"));
@@ -106,7 +87,7 @@ static void post(struct app *app, const struct webd_world *world, const struct h
 		return;
 	}
 	if (confirm->kind == CONFIRM_LEAVE) {
-		leave(app, world, request, list, token, confirm, answer);
+		pages_leave(app, world, request, list, &what, answer);
 		return;
 	}
 	switch (join(app, world, request, list, token, confirm)) {

@@ -349,6 +349,7 @@ static void test_addresses(void **state) {
 	        {"taro", NULL},
 	        {"a@example.jp\r\nBcc: b@example.jp", NULL},
 	        {"a@example.jp, b@example.jp", NULL},
+	        {"\"a b\"@example.jp", NULL},
 	        {"", NULL},
 	};
 	struct addr addr;
@@ -574,6 +575,11 @@ static void test_limits(void **state) {
 	write_file(f->folder, "sendmail", "exit 75\n");
 	post(f, page_form, "/f/ask", "ask", filled(f, "/f/ask", "address=z%40example.jp&f-name=Taro"));
 	assert_int_equal(f->answer.status, 503);
+	/* What could not be handed over was no mail of the two that an address may have. */
+	for (i = 0; i < 2; i++) {
+		post(f, page_form, "/f/ask", "ask", filled(f, "/f/ask", "address=z%40example.jp&f-name=Taro"));
+		assert_int_equal(f->answer.status, 503);
+	}
 }
 
 static struct buf confirm_token(const struct fixture *f, enum confirm_kind kind, time_t time, const char *address) {
