@@ -262,10 +262,38 @@ def test_killed_release(tap, box):
            "W2 a release that was killed is told to Postfix again, and takes no unit twice", told, before, after)
 
 
+def test_policy_alone(tap, clock):
+    """Without the milter Postfix asks at END-OF-MESSAGE, where its recipients are counted."""
+    clock.set(0)
+    with sandbox.Sandbox(stream("hold", 5)) as box:
+        service = box.env["SMTP_INLINE"] + "/inet/"
+        socket = os.path.join(box.dir, "live", "sock", "policyd.sock")
+        postfix = ["-c", box.env["POSTFIX_CONFIG"]]
+        subprocess.run(["postconf", *postfix, "-P", service + "smtpd_milters=",
+                        service + "smtpd_end_of_data_restrictions=check_policy_service,unix:" + os.path.realpath(socket)],
+                       check=True)
+        subprocess.run(["postfix", *postfix, "reload"], check=True, stderr=subprocess.DEVNULL)
+        box.smtp(compose("three"), [f"p{n}@example.jp" for n in range(3)], where="SMTP_INLINE")
+        abandoned = box.connect("SMTP_INLINE")
+        abandoned.ehlo()
+        abandoned.mail("news@example.com")
+        abandoned.rcpt("nobody@example.jp")
+        abandoned.close()
+        box.smtp(compose("one"), ["p3@example.jp"], where="SMTP_INLINE")
+        box.smtp(compose("more"), [f"w{n}@example.jp" for n in range(2)], where="SMTP_INLINE")
+        sandbox.wait_for("that it waits", lambda: len(hold_queue(box)) == 1)
+        wait_arrived(box, 4)
+        tap.ok(all(b"DKIM-Signature" not in box.copy(n) for n in box.copies()), "no milter takes part")
+        tap.ok(len(held(box)) == 2 and len(arrived(box)) == 4, "W5 policyd alone holds at END-OF-MESSAGE", held(box))
+        clock.set(1)
+        told = release(box)
+        tap.ok(told["released"] == 1 and len(set(wait_arrived(box, 6))) == 6, "W5 and it is released the next day", told)
+
+
 def main():
     tap, clock = sandbox.Tap(), Clock()
     try:
-        for test in (test_hold, test_defer, test_several):
+        for test in (test_hold, test_defer, test_several, test_policy_alone):
             test(tap, clock)
     finally:
         clock.remove()
