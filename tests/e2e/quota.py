@@ -295,10 +295,47 @@ def test_policy_alone(tap, clock):
         tap.ok(told["released"] == 1 and len(set(wait_arrived(box, 6))) == 6, "W5 and it is released the next day", told)
 
 
+def test_kills(tap, clock):
+    """kill -9 of policyd while mail flows: what was not taken comes again; never over quota."""
+    clock.set(0)
+    with sandbox.Sandbox(stream("hold")) as box:
+        names, taken = [f"k{n}" for n in range(TOTAL)], 0
+        stop, killed = threading.Event(), []
+
+        def killer():
+            while not stop.is_set():
+                killed.append(box.kill("todoku-policyd"))
+                sandbox.wait_for("another policyd", lambda: box.pid("todoku-policyd") not in (None, killed[-1]))
+                before = box.log("todoku-milter").count("event=")
+                sandbox.wait_for("some mail", lambda: stop.is_set() or
+                                 box.log("todoku-milter").count("event=") > before + 5)
+
+        thread = threading.Thread(target=killer)
+        thread.start()
+        while names:
+            refused = send_smtp(box, "SMTP_INLINE", names)
+            taken += len(names) - len(refused)
+            names = list(refused)
+        stop.set()
+        thread.join()
+        wait_settled(box, TOTAL)
+        first = len(arrived(box))
+        tap.ok(0 < first <= QUOTA and taken == TOTAL,
+               f"W2 kills: never over quota ({first} of {QUOTA}, {len(killed)} kills)")
+        tap.ok(len(killed) > 5, "policyd was killed again and again", len(killed))
+        for day in range(1, 5):
+            clock.set(day)
+            release(box)
+        everybody = collections.Counter(wait_arrived(box, TOTAL))
+        sandbox.wait_for("an empty queue", lambda: not box.queue())
+        tap.ok(len(everybody) == TOTAL and set(everybody.values()) == {1} and not held(box),
+               "W2 kills: none is lost or doubled", everybody.most_common(3), held(box))
+
+
 def main():
     tap, clock = sandbox.Tap(), Clock()
     try:
-        for test in (test_hold, test_defer, test_several, test_policy_alone):
+        for test in (test_hold, test_defer, test_several, test_policy_alone, test_kills):
             test(tap, clock)
     finally:
         clock.remove()
