@@ -41,7 +41,6 @@ struct policy_world *policy_world_load(const char *conf_file, struct buf *errors
 	if (world->zone == NULL)
 		buf_printf(errors, "timezone: %s\n", err.text);
 	world->hostname = find_hostname(world->conf);
-	world->loaded = (long long)metrics_now();
 	if (world->ring == NULL || world->zone == NULL || world->hostname == NULL)
 		policy_world_free(&world);
 	return world;
