@@ -431,6 +431,17 @@ static void test_rejudge(void **state) {
 	assert_int_equal(rollup(store, "bounce.hard"), 1);
 	assert_int_equal(standing(store, KEY).status, STORE_BLOCKED);
 	assert_int_equal(store_rejudge_bounce(store, 2, &bounce, &err), -1);
+	/* Another report of the same send never counted, and does not now. */
+	bounce.report = 2;
+	add_one(store, &bounce);
+	assert_int_equal(store_rejudge_bounce(store, 2, &judged, &err), 0);
+	want_errors(store, "user_unknown 1;");
+	want_feedback(store, SPAN("main"), 0, DEC_1, "main example.jp 1 0 0 0;");
+	judged = (struct store_bounce){.category = SPAN("auto_reply")};
+	assert_int_equal(store_rejudge_bounce(store, 2, &judged, &err), 0);
+	assert_int_equal(store_rejudge_bounce(store, 2, &bounce, &err), 0);
+	want_errors(store, "user_unknown 1;");
+	want_feedback(store, SPAN("main"), 0, DEC_1, "main example.jp 1 0 0 0;");
 	store_close(&store);
 }
 
