@@ -47,8 +47,16 @@ int sqlite_trim_bounces(struct store *base, const struct store_keep *keep, struc
 int bounces_erase(struct store_sqlite *store, uint64_t address_key, struct err *err) {
 	static const char records[] = "DELETE FROM bounce WHERE address_key = ?1 AND address_key <> 0";
 	static const char failures[] = "DELETE FROM soft WHERE address_key = ?1";
+	/* Those that prove nothing know no key: they may name the address, or hold it. */
+	static const char unproven[] =
+	        "DELETE FROM bounce WHERE id IN (SELECT bounce.id FROM address JOIN bounce"
+	        " LEFT JOIN bounce_mail ON bounce_mail.id = bounce.id WHERE address.key = ?1 AND fault <> ''"
+	        " AND (lower(recipient) = lower(address) OR instr(lower(sender), lower(address)) > 0"
+	        " OR instr(lower(diagnostic), lower(address)) > 0"
+	        " OR instr(lower(CAST(mail AS TEXT)), lower(address)) > 0))";
 
-	if (run_with(store, records, (long long)address_key, err) != 0)
+	if (run_with(store, records, (long long)address_key, err) != 0 ||
+	    run_with(store, unproven, (long long)address_key, err) != 0)
 		return -1;
 	return run_with(store, failures, (long long)address_key, err);
 }
