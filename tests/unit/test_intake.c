@@ -456,6 +456,15 @@ static void test_complaints(void **state) {
 	               NOW + 2 * HOUR);
 	assert_string_equal(outcome.fault, "");
 	assert_int_equal(standing(place, "news", place->key).status, STORE_BLOCKED);
+	/* The link is good when the return path is too old. */
+	fixture_sql(place->fixture, "DELETE FROM standing");
+	outcome = take(place, "fbl@provider.example", "fbl@bounce.example.com",
+	               complaint("abuse", return_path(place, NOW, false), ""), NOW + 70 * DAY);
+	assert_string_equal(outcome.fault, "expired");
+	outcome = take(place, "fbl@provider.example", "fbl@bounce.example.com",
+	               complaint("abuse", return_path(place, NOW, false), unsubscribe), NOW + 70 * DAY);
+	assert_string_equal(outcome.fault, "");
+	assert_int_equal(standing(place, "news", place->key).status, STORE_BLOCKED);
 	/* One reader, however often, is one complaint: nobody stops a stream alone. */
 	assert_int_equal(fixture_number(place->fixture, "SELECT count FROM rollup WHERE kind = 'complaint'"), 1);
 	assert_int_equal(fixture_number(place->fixture, "SELECT sum(complaint) FROM feedback"), 1);
