@@ -221,6 +221,21 @@ class Bounced:
         return subprocess.run([self.todoku, "-c", self.conf, *arguments], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False)
 
+    def on_terminal(self, *arguments):
+        """What the command writes on a terminal."""
+        ours, its = os.openpty()
+        with open(ours, "rb", buffering=0) as shown:
+            process = subprocess.Popen([self.todoku, "-c", self.conf, *arguments], stdout=its, stderr=its)
+            os.close(its)
+            said = b""
+            try:
+                while piece := shown.read(65536):
+                    said += piece
+            except OSError:  # its end
+                pass
+            process.wait(PATIENCE)
+        return said
+
     def sql(self, query, *arguments):
         database = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)
         try:
