@@ -117,6 +117,20 @@ struct store_bounce_driver {
 	                     struct err *err);
 };
 
+/* lib/store_filter.h */
+struct store_commit_mark {
+	uint64_t identity; /* of the store: of another one nothing holds */
+	uint64_t head[6];  /* anything else after each commit */
+};
+struct store_filter_driver {
+	/* Of the newest commit; false where it can't be told.  Without a lock or a system call. */
+	bool (*mark)(struct store *store, struct store_commit_mark *mark_r);
+	/* The keys that got a standing after that news, or all that have one
+	 * (`after` -1, or too long ago).  Stops when it returns non-zero. */
+	int (*each_key)(struct store *store, int64_t after, int (*each)(void *context, uint64_t address_key),
+	                void *context, int64_t *last_r, struct err *err);
+};
+
 struct store_driver {
 	const char *name;
 	/* With `create` false the store must exist. */
@@ -139,6 +153,7 @@ struct store_driver {
 	const struct store_export_driver *export;
 	const struct store_warmup_driver *warmup;
 	const struct store_quota_driver *quota;
+	const struct store_filter_driver *filter;
 	const struct store_bounce_driver *bounce;
 };
 

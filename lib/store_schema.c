@@ -231,6 +231,15 @@ static const char *const migrations[] = {
         " complaint INTEGER NOT NULL,"
         " PRIMARY KEY (stream, hour, domain)) WITHOUT ROWID;"
         "CREATE INDEX feedback_hour ON feedback (hour);",
+
+        /* News of standings, for the filters of addresses in memory. */
+        "CREATE TABLE standing_news ("
+        " id INTEGER PRIMARY KEY AUTOINCREMENT," /* never used again */
+        " address_key INTEGER NOT NULL);"
+        "CREATE TRIGGER standing_added AFTER INSERT ON standing BEGIN"
+        " INSERT INTO standing_news (address_key) VALUES (new.address_key);"
+        " DELETE FROM standing_news WHERE id <= last_insert_rowid() - 10000;"
+        "END;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

@@ -207,6 +207,7 @@ const struct store_driver store_sqlite_driver = {
         .expire = sqlite_expire,
         .warmup = &sqlite_warmup,
         .quota = &sqlite_quota,
+        .filter = &sqlite_filter,
         .status = &sqlite_status,
         .event = &sqlite_event,
         .export = &sqlite_export,

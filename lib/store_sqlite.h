@@ -212,6 +212,7 @@ int bounces_erase(struct store_sqlite *store, uint64_t address_key, struct err *
 
 extern const struct store_warmup_driver sqlite_warmup; /* store_ramp.c */
 
+extern const struct store_filter_driver sqlite_filter; /* store_filter_sqlite.c */
 extern const struct store_quota_driver sqlite_quota;
 extern const struct store_status_driver sqlite_status; /* store_standing.c */
 extern const struct store_export_driver sqlite_export; /* store_export.c */

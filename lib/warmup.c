@@ -91,14 +91,15 @@ static int look_at_breaker(const struct subject *subject, const struct store_ram
                            struct err *err) {
 	time_t end = hour_of(subject->now) + HOUR, from = end - subject->stream->breaker_window / HOUR * HOUR;
 	char reason[WARMUP_REASON_SIZE];
-	struct warmup_figures figures;
+	struct warmup_counts window;
 	bool open;
 
-	if (warmup_figures_read(subject->store, subject->conf, span_of(subject->stream->name),
-	                        since_resumed(ramp, from), end, ramp->day, subject->now, &figures, err) != 0)
+	if (subject->stream->breaker == CONF_BREAKER_OFF && ramp->breaker == 0)
+		return 0;
+	if (warmup_figures_sum(subject->store, span_of(subject->stream->name), since_resumed(ramp, from), end, &window,
+	                       err) != 0)
 		return -1;
-	open = warmup_breaker(subject->stream, &figures.all, reason);
-	warmup_figures_free(&figures);
+	open = warmup_breaker(subject->stream, &window, reason);
 	if (open == (ramp->breaker != 0))
 		return 0;
 	step_r->kind = open ? "open" : "close";

@@ -124,3 +124,26 @@ int warmup_figures_read(struct store *store, const struct conf *conf, struct spa
 		warmup_figures_free(figures_r);
 	return outcome;
 }
+
+static int sum_sent(void *context, struct span provider, uint64_t sent) {
+	(void)provider;
+	counts_add(context, &(struct warmup_counts){.sent = sent});
+	return 0;
+}
+
+static int sum_feedback(void *context, const struct store_feedback *feedback) {
+	counts_add(context, &(struct warmup_counts){.hard = feedback->hard,
+	                                            .complaints = feedback->complaint,
+	                                            .refused = feedback->refused});
+	return 0;
+}
+
+int warmup_figures_sum(struct store *store, struct span stream, time_t from, time_t end, struct warmup_counts *sum_r,
+                       struct err *err) {
+	*sum_r = (struct warmup_counts){0};
+	if (from >= end)
+		return 0;
+	if (store_each_traffic(store, stream, from, end, sum_sent, sum_r, err) != 0)
+		return -1;
+	return store_each_feedback(store, stream, from, end, sum_feedback, sum_r, err);
+}

@@ -28,6 +28,9 @@ struct warmup_figures {
 /* The hours that begin in [from, end); `day` for the providers of domains. */
 int warmup_figures_read(struct store *store, const struct conf *conf, struct span stream, time_t from, time_t end,
                         int64_t day, time_t now, struct warmup_figures *figures_r, struct err *err);
+/* The sums alone, which cost no look at the domains. */
+int warmup_figures_sum(struct store *store, struct span stream, time_t from, time_t end, struct warmup_counts *sum_r,
+                       struct err *err);
 void warmup_figures_free(struct warmup_figures *figures);
 
 /* Adds to the sums and to the provider's; -1 when out of memory. */

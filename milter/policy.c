@@ -25,6 +25,7 @@ struct policy_client {
 	long long started;
 	char instance[96]; /* the milter's name of the message at hand */
 	char queue_id[64];
+	size_t going; /* recipients that are to have it */
 };
 
 static long long now_ms(void) {
@@ -326,6 +327,7 @@ void policy_ask(struct policy_client *client, const struct conf *conf, const str
 	} else {
 		conclude(&asking);
 	}
+	client->going = asking.left;
 	free(asking.out);
 	/* Whoever got a unit besides gives it back.  Not told is not lost: it times out. */
 	if (verdict_r->fate == POLICY_PUT_OFF || verdict_r->fate == POLICY_BROKEN)
@@ -342,6 +344,7 @@ static void on_end(void *context, size_t index, struct span action) {
 int policy_end(struct policy_client *client, const struct conf *conf, enum policy_end end, struct err *err) {
 	static const char *const words[] = {"sent", "held", "failed"};
 	struct buf question;
+	char count[24];
 	bool taken = false;
 	int outcome = -1;
 
@@ -352,6 +355,8 @@ int policy_end(struct policy_client *client, const struct conf *conf, enum polic
 	add(&question, "request", SPAN("todoku_end"));
 	add(&question, "instance", span_of(client->instance));
 	add(&question, "queue_id", span_of(client->queue_id));
+	snprintf(count, sizeof count, "%zu", client->going);
+	add(&question, "recipient_count", span_of(count));
 	add(&question, "result", span_of(words[end]));
 	buf_add_byte(&question, '\n');
 	if (question.failed)

@@ -21,7 +21,8 @@ struct decider *decider_new(struct policy *policy) {
 		return NULL;
 	decider->policy = policy;
 	decider->limits = limits_new();
-	if (decider->limits == NULL)
+	decider->filter = store_filter_new();
+	if (decider->limits == NULL || decider->filter == NULL)
 		decider_free(&decider);
 	return decider;
 }
@@ -35,6 +36,7 @@ void decider_free(struct decider **decider) {
 	if (d->store != NULL)
 		store_pool_give(d->policy->pool, &d->store, false);
 	limits_free(&d->limits);
+	store_filter_free(&d->filter);
 	free(d);
 }
 
@@ -77,6 +79,9 @@ static int check_standing(struct decider *d, const struct question *q, struct an
 	const struct conf *conf = d->world->conf;
 	struct store_standing standing;
 
+	/* Nearly everybody is. */
+	if (store_filter_is_active(d->filter, d->store, q->who.address_key))
+		return 0;
 	if (store_find_standing(d->store, q->who.address_key, span_of(q->list->name), &standing, err) != 0)
 		return -1;
 	if (standing.status != STORE_ACTIVE)
@@ -141,6 +146,7 @@ static int check_quota(struct decider *d, struct question *q, struct answer *ans
 		return 0;
 	switch (ledger_reserve(d->policy->ledger, d->store, &q->who, &q->terms, err)) {
 	case SLICES_TAKEN:
+		q->has_unit = true;
 		return 0;
 	case SLICES_OVER:
 		answer_over_quota(answer, q->stream, today, provider,
@@ -153,10 +159,15 @@ static int check_quota(struct decider *d, struct question *q, struct answer *ans
 	}
 }
 
-/* Who is refused has no place in the transaction; who is dropped is noted, for the end. */
+/* Who is refused has no place in the transaction; who is dropped, or goes without a unit, is
+ * noted for the end. */
 static void settle(struct decider *d, const struct question *q, const struct answer *answer) {
+	if (answer->kind == ANSWER_HOLD)
+		d->held_for = answer->reason;
 	if (answer->kind == ANSWER_DISCARD)
 		ledger_note(d->policy->ledger, &q->who, &q->terms, LEDGER_DISCARD);
+	else if (answer->kind == ANSWER_PASS && !q->has_unit && !span_equal(q->stage, SPAN("rcpt")))
+		ledger_note(d->policy->ledger, &q->who, &q->terms, LEDGER_FREE);
 	else if (answer->kind != ANSWER_PASS && answer->kind != ANSWER_HOLD)
 		ledger_forget(d->policy->ledger, q->who.transaction, q->who.address_key);
 }

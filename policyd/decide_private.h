@@ -5,6 +5,7 @@
 #ifndef POLICYD_DECIDE_PRIVATE_H
 #define POLICYD_DECIDE_PRIVATE_H
 
+#include "lib/store_filter.h"
 #include "policyd/answer.h"
 #include "policyd/decide.h"
 #include "policyd/limits.h"
@@ -38,7 +39,9 @@ struct decider {
 	struct err failure;
 	struct decide_domain domains[DECIDE_DOMAINS];
 	struct decide_origin origin;
-	uint64_t unnamed; /* transactions without a name of their own */
+	struct store_filter *filter;
+	const char *held_for; /* the reason of the last that waits */
+	uint64_t unnamed;     /* transactions without a name of their own */
 };
 
 /* One recipient of one message. */
@@ -51,6 +54,7 @@ struct question {
 	const struct conf_stream *stream; /* NULL: the list has none */
 	struct addr recipient;
 	struct slices_terms terms;
+	bool has_unit; /* out */
 };
 
 /* Opens the store where it isn't.  -1 while it does not answer. */

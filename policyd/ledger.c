@@ -322,31 +322,51 @@ int ledger_entries(struct ledger *ledger, struct span transaction, struct ledger
 	return outcome;
 }
 
-void ledger_end(struct ledger *ledger, struct span transaction, enum ledger_end end, ledger_spent *note,
-                void *context) {
+static void end_one(struct ledger *ledger, struct recipient *r, enum ledger_end end, ledger_spent *note,
+                    void *context) {
+	if (end == LEDGER_SENT && r->entry.state == LEDGER_RESERVED) {
+		r->entry.state = LEDGER_SPENT;
+		note(context, &r->entry.terms, 1);
+	} else if (end != LEDGER_SENT && (r->entry.state == LEDGER_RESERVED || r->entry.state == LEDGER_SPENT)) {
+		if (r->entry.state == LEDGER_SPENT)
+			note(context, &r->entry.terms, -1);
+		r->entry.state = LEDGER_WAITS;
+		slices_give(ledger->slices, &r->entry.terms);
+	}
+}
+
+/* Do so many go, or wait? */
+static bool has_all(const struct transaction *t, enum ledger_end end, size_t expected) {
+	const struct recipient *r;
+	size_t count = 0;
+
+	if (end == LEDGER_FAILED || expected == 0)
+		return true;
+	if (t == NULL)
+		return false;
+	for (r = TAILQ_FIRST(&t->recipients); r != NULL; r = TAILQ_NEXT(r, link))
+		count += r->entry.state != LEDGER_DISCARD && (end == LEDGER_HELD || r->entry.state != LEDGER_WAITS);
+	return count >= expected;
+}
+
+int ledger_end(struct ledger *ledger, struct span transaction, enum ledger_end end, size_t expected, ledger_spent *note,
+               void *context) {
 	struct transaction *t;
 	struct recipient *r;
+	int outcome;
 
 	pthread_mutex_lock(&ledger->lock);
 	t = find_transaction(ledger, transaction);
-	if (t != NULL) {
+	outcome = has_all(t, end, expected) ? 0 : -1;
+	if (t != NULL && outcome == 0) {
 		t->end = end == LEDGER_FAILED ? LEDGER_OPEN : end;
 		t->left |= end == LEDGER_FAILED;
 		t->touched = slices_now();
-		for (r = TAILQ_FIRST(&t->recipients); r != NULL; r = TAILQ_NEXT(r, link)) {
-			if (end == LEDGER_SENT && r->entry.state == LEDGER_RESERVED) {
-				r->entry.state = LEDGER_SPENT;
-				note(context, &r->entry.terms, 1);
-			} else if (end != LEDGER_SENT &&
-			           (r->entry.state == LEDGER_RESERVED || r->entry.state == LEDGER_SPENT)) {
-				if (r->entry.state == LEDGER_SPENT)
-					note(context, &r->entry.terms, -1);
-				r->entry.state = LEDGER_WAITS;
-				slices_give(ledger->slices, &r->entry.terms);
-			}
-		}
+		for (r = TAILQ_FIRST(&t->recipients); r != NULL; r = TAILQ_NEXT(r, link))
+			end_one(ledger, r, end, note, context);
 	}
 	pthread_mutex_unlock(&ledger->lock);
+	return outcome;
 }
 
 void ledger_leave(struct ledger *ledger, struct span transaction) {

@@ -52,6 +52,7 @@ enum ledger_state {
 	LEDGER_SPENT,
 	LEDGER_WAITS,   /* over quota, or the breaker is open: to be held */
 	LEDGER_DISCARD, /* to be dropped in silence */
+	LEDGER_FREE,    /* goes without a unit */
 };
 
 /* Reserves a unit; with SLICES_OVER the recipient is noted as LEDGER_WAITS. */
@@ -87,8 +88,11 @@ int ledger_entries(struct ledger *ledger, struct span transaction, struct ledger
  * not call the ledger. */
 typedef void ledger_spent(void *context, const struct slices_terms *terms, int units);
 /* The end: with LEDGER_SENT units that are reserved are spent, with the others all that are
- * reserved or spent are given back.  Nothing happens where it is unknown. */
-void ledger_end(struct ledger *ledger, struct span transaction, enum ledger_end end, ledger_spent *note, void *context);
+ * reserved or spent are given back.  -1, and nothing happens, where fewer than `expected`
+ * recipients are known to go (or to wait, with LEDGER_HELD): the rest was forgotten, because
+ * its time was up, and must not go uncounted. */
+int ledger_end(struct ledger *ledger, struct span transaction, enum ledger_end end, size_t expected, ledger_spent *note,
+               void *context);
 
 /* Its connection is done with it. */
 void ledger_leave(struct ledger *ledger, struct span transaction);

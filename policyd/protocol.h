@@ -17,7 +17,8 @@
  *                              instance (the milter's own name of the message),
  *                              queue_id, list, sender, recipient, message_id.
  *                              Answers: DUNNO, HOLD, DISCARD, 4xx or 5xx with text.
- *   request=todoku_end         The fate of the message: instance, queue_id, and result,
+ *   request=todoku_end         The fate of the message: instance, queue_id,
+ *                              recipient_count (those who are to have it), and result,
  *                              which is `sent` (its units are spent), `held` (they are
  *                              given back, and who waits is on record when the answer
  *                              comes) or `failed` (they are given back).  Answers:

@@ -7,6 +7,7 @@
 #include "lib/list_match.h"
 #include "lib/now.h"
 #include "lib/store_hold.h"
+#include "policyd/index.h"
 
 static const struct conf_list *find_list(const struct conf *conf, const struct policy_request *r) {
 	struct list_traits traits = {.login = r->sasl_username, .client = r->client_address};
@@ -57,8 +58,8 @@ static void on_spent(void *context, const struct slices_terms *terms, int units)
 	traffic_count(context, terms->stream, terms->provider, units);
 }
 
-static void end_transaction(struct decider *d, struct span transaction, enum ledger_end end) {
-	ledger_end(d->policy->ledger, transaction, end, on_spent, d->policy->traffic);
+static int end_transaction(struct decider *d, struct span transaction, enum ledger_end end, size_t expected) {
+	return ledger_end(d->policy->ledger, transaction, end, expected, on_spent, d->policy->traffic);
 }
 
 static void answer_rcpt(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
@@ -79,7 +80,7 @@ static void answer_rcpt(struct decider *d, const struct decide_talk *talk, const
 	decide_one(d, &q, &answer);
 	/* Without an instance nobody can come back to it: it counts as it is. */
 	if (r->instance.len == 0)
-		end_transaction(d, q.who.transaction, LEDGER_SENT);
+		end_transaction(d, q.who.transaction, LEDGER_SENT, 0);
 	answer_action(&answer, false, out);
 }
 
@@ -94,7 +95,10 @@ static void answer_recipient(struct decider *d, const struct decide_talk *talk, 
 		return;
 	}
 	q = ask(r, SPAN("milter"), talk, list);
+	/* No address of ours, as "postmaster": it goes, and is counted at the end. */
 	if (decide_name(d, &q, r->recipient) != 0) {
+		q.who.address_key = index_hash(INDEX_SEED, r->recipient);
+		ledger_note(d->policy->ledger, &q.who, &q.terms, LEDGER_FREE);
 		policy_answer(out, SPAN("DUNNO"));
 		return;
 	}
@@ -102,17 +106,18 @@ static void answer_recipient(struct decider *d, const struct decide_talk *talk, 
 	answer_action(&answer, true, out);
 }
 
-/* Rows of who waits; all of the message waits for the last of them. */
-static int hold(struct decider *d, const struct ledger_entry *entries, size_t count_, struct span queue_id,
+/* Rows of who waits; all of the message waits for the last of them.  Who needs no unit waits
+ * along. */
+static int hold(struct decider *d, const struct ledger_entry *entries, size_t count, struct span queue_id,
                 struct err *err) {
-	struct store_held *rows = calloc(count_ + 1, sizeof *rows);
+	struct store_held *rows = calloc(count + 1, sizeof *rows);
 	size_t used = 0, i;
 	int outcome;
 
 	if (rows == NULL)
 		return err_set(err, "out of memory");
-	for (i = 0; i < count_; i++)
-		if (entries[i].state != LEDGER_DISCARD)
+	for (i = 0; i < count; i++)
+		if (entries[i].state != LEDGER_DISCARD && entries[i].state != LEDGER_FREE)
 			rows[used++] = (struct store_held){
 			        .host = span_of(d->world->hostname),
 			        .queue_id = queue_id,
@@ -121,7 +126,7 @@ static int hold(struct decider *d, const struct ledger_entry *entries, size_t co
 			        .provider = span_of(entries[i].terms.provider),
 			        .address = span_of(entries[i].address),
 			        .address_key = entries[i].address_key,
-			        .why = SPAN("quota"),
+			        .why = span_of(d->held_for == NULL ? "quota" : d->held_for),
 			        .time = now_seconds(),
 			};
 	outcome = decide_open_store(d, err) != 0                   ? -1
@@ -139,36 +144,46 @@ static void answer_failure(struct decider *d, const char *reason, struct buf *ou
 	answer_action(&answer, true, out);
 }
 
-/* A message that waits must be on record: never is the answer on_error's. */
-static void answer_not_held(const struct err *err, struct buf *out) {
+/* What waits must be on record, and what goes be counted: never is the answer on_error's. */
+static void answer_not_recorded(const struct err *err, struct buf *out) {
 	struct answer answer = {.kind = ANSWER_ERROR, .reason = "error"};
 
-	snprintf(answer.text, sizeof answer.text, "can't record that it is to be held: %.300s", err->text);
+	snprintf(answer.text, sizeof answer.text, "can't be recorded: %.300s", err->text);
 	answer_action(&answer, true, out);
+}
+
+static enum ledger_end read_result(struct span result) {
+	return span_equal(result, SPAN("sent"))   ? LEDGER_SENT
+	       : span_equal(result, SPAN("held")) ? LEDGER_HELD
+	                                          : LEDGER_FAILED;
+}
+
+/* Those who wait, on record; 0, or -1. */
+static int hold_entries(struct decider *d, struct span transaction, struct span queue_id, struct err *err) {
+	struct ledger_entry *entries;
+	enum ledger_end end;
+	size_t found;
+	int outcome;
+
+	if (ledger_entries(d->policy->ledger, transaction, &entries, &found, &end) != 0)
+		return err_set(err, "out of memory");
+	outcome = hold(d, entries, found, queue_id, err);
+	free(entries);
+	return outcome;
 }
 
 /* The milter tells the end. */
 static void answer_end(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
                        struct buf *out) {
 	struct span transaction = span_of(talk->transaction);
-	struct ledger_entry *entries;
-	struct err err = {"out of memory"};
-	size_t found;
-	enum ledger_end end;
+	enum ledger_end end = read_result(r->result);
+	struct err err = {"its units were given back meanwhile: it took too long"};
 
-	if (!span_equal(r->result, SPAN("held"))) {
-		end_transaction(d, transaction, span_equal(r->result, SPAN("sent")) ? LEDGER_SENT : LEDGER_FAILED);
+	if ((end == LEDGER_HELD && hold_entries(d, transaction, r->queue_id, &err) != 0) ||
+	    end_transaction(d, transaction, end, r->recipient_count) != 0)
+		answer_not_recorded(&err, out);
+	else
 		policy_answer(out, SPAN("DUNNO"));
-		return;
-	}
-	if (ledger_entries(d->policy->ledger, transaction, &entries, &found, &end) != 0 ||
-	    hold(d, entries, found, r->queue_id, &err) != 0) {
-		answer_not_held(&err, out);
-	} else {
-		end_transaction(d, transaction, LEDGER_HELD);
-		policy_answer(out, SPAN("DUNNO"));
-	}
-	free(entries);
 }
 
 /* ---- END-OF-MESSAGE ---- */
@@ -184,29 +199,52 @@ static bool weighs_more(const struct answer *a, const struct answer *b) {
 	return weight[a->kind] > weight[b->kind];
 }
 
-/* Asks anew for each that RCPT let pass: much may have happened since. */
-static void decide_all(struct decider *d, const struct question *base, const struct ledger_entry *entries, size_t found,
-                       struct answer *answer) {
+/* A message's recipients, all together. */
+struct verdict {
+	struct answer answer; /* the one that weighs most */
+	size_t decided;
+	bool dropped; /* one is to be dropped in silence */
+};
+
+static void decide_into(struct decider *d, const struct question *base, struct span address, struct verdict *verdict) {
+	struct question q = *base;
 	struct answer one;
-	bool dropped = false;
+
+	if (decide_name(d, &q, address) != 0)
+		return;
+	decide_one(d, &q, &one);
+	verdict->dropped |= one.kind == ANSWER_DISCARD;
+	if (verdict->decided++ == 0 || weighs_more(&one, &verdict->answer))
+		verdict->answer = one;
+}
+
+/* Asks anew for each that RCPT let pass: much may have happened since.  Recipients that
+ * Postfix counts and nobody here knows were forgotten over time or a restart, or are one address
+ * twice; they were let pass at RCPT, and each takes a unit all the same. */
+static void decide_all(struct decider *d, const struct question *base, const struct ledger_entry *entries, size_t found,
+                       size_t counted, struct verdict *verdict) {
+	char unknown[64];
 	size_t i;
 
-	for (i = 0; i < found; i++) {
-		struct question q = *base;
+	for (i = 0; i < found; i++)
+		decide_into(d, base, span_of(entries[i].address), verdict);
+	for (; i < counted; i++) {
+		snprintf(unknown, sizeof unknown, "unknown-%zu@recipient.invalid", i);
+		decide_into(d, base, span_of(unknown), verdict);
+	}
+}
 
-		if (decide_name(d, &q, span_of(entries[i].address)) != 0)
-			continue;
-		decide_one(d, &q, &one);
-		dropped |= one.kind == ANSWER_DISCARD;
-		if (i == 0 || weighs_more(&one, answer))
-			*answer = one;
-	}
-	if (dropped && answer->kind != ANSWER_DISCARD && answer->kind < ANSWER_DEFER) {
-		answer->kind = ANSWER_REJECT;
-		answer->reason = "suppressed";
-		snprintf(answer->text, sizeof answer->text,
-		         "one of its recipients may not have mail of list %s: send to each alone", base->list->name);
-	}
+/* Postfix drops a message for all or for none. */
+static void refuse_mixed(const struct conf_list *list, size_t count, struct verdict *verdict) {
+	struct answer *answer = &verdict->answer;
+
+	if (!verdict->dropped || answer->kind >= ANSWER_DEFER ||
+	    (answer->kind == ANSWER_DISCARD && count <= verdict->decided))
+		return;
+	answer->kind = ANSWER_REJECT;
+	answer->reason = "suppressed";
+	snprintf(answer->text, sizeof answer->text,
+	         "one of its recipients may not have mail of list %s: send to each alone", list->name);
 }
 
 /* Postfix repeats the question: the same again. */
@@ -218,34 +256,41 @@ static void repeat(enum ledger_end end, struct answer *answer) {
 	}
 }
 
-static void finish(struct decider *d, const struct question *base, struct answer *answer, struct buf *out) {
+static void finish(struct decider *d, const struct question *base, const struct answer *answer, size_t expected,
+                   struct buf *out) {
+	enum ledger_end end = answer->kind == ANSWER_PASS   ? LEDGER_SENT
+	                      : answer->kind == ANSWER_HOLD ? LEDGER_HELD
+	                                                    : LEDGER_FAILED;
 	struct span transaction = base->who.transaction;
-	struct ledger_entry *entries = NULL;
-	struct err err = {"out of memory"};
-	size_t found;
-	enum ledger_end end;
+	struct err err = {"its units were given back meanwhile: it took too long"};
 
-	if (answer->kind == ANSWER_HOLD &&
-	    (ledger_entries(d->policy->ledger, transaction, &entries, &found, &end) != 0 ||
-	     hold(d, entries, found, base->who.queue_id, &err) != 0)) {
-		answer_not_held(&err, out);
-		end_transaction(d, transaction, LEDGER_FAILED);
+	if ((end == LEDGER_HELD && hold_entries(d, transaction, base->who.queue_id, &err) != 0) ||
+	    end_transaction(d, transaction, end, expected) != 0) {
+		answer_not_recorded(&err, out);
+		end_transaction(d, transaction, LEDGER_FAILED, 0);
 	} else {
-		end_transaction(d, transaction,
-		                answer->kind == ANSWER_PASS   ? LEDGER_SENT
-		                : answer->kind == ANSWER_HOLD ? LEDGER_HELD
-		                                              : LEDGER_FAILED);
 		answer_action(answer, true, out);
 	}
-	free(entries);
 }
 
-/* Has its stream a limit?  Then a message whose recipients were forgotten (a restart) may
- * not pass uncounted. */
-static bool unknown_matters(struct decider *d, const struct conf_list *list) {
-	const struct conf_stream *stream = conf_find_stream(d->world->conf, span_of(list->stream));
+static void decide_message(struct decider *d, const struct question *base, const struct policy_request *r,
+                           const struct ledger_entry *entries, size_t found, struct buf *out) {
+	/* Without a stream there is nothing to count. */
+	bool counts = conf_find_stream(d->world->conf, span_of(base->list->stream)) != NULL;
+	size_t count = r->recipient_count > 0 ? r->recipient_count : found > 0 ? found : 1;
+	struct verdict verdict = {.decided = 0};
 
-	return !list->shadow && stream != NULL && strcmp(stream->plan, "none") != 0;
+	answer_pass(&verdict.answer, "quota");
+	/* Refused by others after all: their units come back. */
+	while (found > count)
+		ledger_forget(d->policy->ledger, base->who.transaction, entries[--found].address_key);
+	if (found == 0 && count == 1 && r->recipient.len > 0)
+		decide_into(d, base, r->recipient, &verdict);
+	else
+		decide_all(d, base, entries, found, counts ? count : found, &verdict);
+	refuse_mixed(base->list, count, &verdict);
+	/* Only who could be decided upon is expected: "postmaster" is no address. */
+	finish(d, base, &verdict.answer, verdict.decided, out);
 }
 
 static void answer_end_of_message(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
@@ -257,34 +302,24 @@ static void answer_end_of_message(struct decider *d, const struct decide_talk *t
 	enum ledger_end end;
 	size_t found;
 
-	if (list == NULL || r->instance.len == 0) {
+	if (list == NULL || list->shadow || r->instance.len == 0) {
 		policy_answer(out, SPAN("DUNNO"));
 		return;
 	}
 	base = ask(r, SPAN("end"), talk, list);
+	if (r->recipient_count > LEDGER_RECIPIENTS_MAX) {
+		answer_failure(d, "more recipients than can be counted", out);
+		return;
+	}
 	if (ledger_entries(d->policy->ledger, base.who.transaction, &entries, &found, &end) != 0) {
 		answer_failure(d, "out of memory", out);
 		return;
 	}
-	answer_pass(&answer, "quota");
 	if (end != LEDGER_OPEN) {
 		repeat(end, &answer);
 		answer_action(&answer, true, out);
 	} else {
-		/* Refused by others after all: their units come back. */
-		while (r->recipient_count > 0 && found > r->recipient_count)
-			ledger_forget(d->policy->ledger, base.who.transaction, entries[--found].address_key);
-		if (found > 0) {
-			decide_all(d, &base, entries, found, &answer);
-		} else if (decide_name(d, &base, r->recipient) == 0) {
-			decide_one(d, &base, &answer);
-		} else if (unknown_matters(d, list)) {
-			answer.kind = ANSWER_DEFER;
-			answer.reason = "restarted";
-			snprintf(answer.text, sizeof answer.text,
-			         "its recipients are not known here any more; send it again");
-		}
-		finish(d, &base, &answer, out);
+		decide_message(d, &base, r, entries, found, out);
 	}
 	free(entries);
 }

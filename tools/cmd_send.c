@@ -6,18 +6,12 @@
 
 #include "lib/clock.h"
 #include "lib/store.h"
-#include "tools/command.h"
+#include "tools/answer.h"
 
 struct show {
 	const struct command *command;
 	uint64_t shown;
 };
-
-static json_t *text_of(struct span s) {
-	json_t *text = json_stringn(s.at == NULL ? "" : s.at, s.len);
-
-	return text != NULL ? text : json_string("(not UTF-8)");
-}
 
 static int show_send(void *context, const struct store_send *send) {
 	struct show *show = context;
@@ -27,12 +21,12 @@ static int show_send(void *context, const struct store_send *send) {
 	stamp_format(send->time, stamp);
 	hex64_format(key, send->address_key);
 	if (show->command->json) {
-		json_t *said =
-		        json_pack("{s:s, s:o, s:s, s:o, s:o, s:i, s:b, s:b, s:b, s:b}", "time", stamp, "address",
-		                  text_of(send->address), "address_key", key, "queue_id", text_of(send->queue_id),
-		                  "message_id", text_of(send->message_id), "links", (int)send->links, "shared",
-		                  send->flags & STORE_SEND_SHARED, "pixel", send->flags & STORE_SEND_PIXEL, "footer",
-		                  send->flags & STORE_SEND_FOOTER, "body", send->flags & STORE_SEND_BODY);
+		json_t *said = json_pack("{s:s, s:o, s:s, s:o, s:o, s:i, s:b, s:b, s:b, s:b}", "time", stamp, "address",
+		                         answer_text(send->address), "address_key", key, "queue_id",
+		                         answer_text(send->queue_id), "message_id", answer_text(send->message_id),
+		                         "links", (int)send->links, "shared", send->flags & STORE_SEND_SHARED, "pixel",
+		                         send->flags & STORE_SEND_PIXEL, "footer", send->flags & STORE_SEND_FOOTER,
+		                         "body", send->flags & STORE_SEND_BODY);
 
 		json_dumpf(said, stdout, JSON_COMPACT);
 		putchar('\n');
@@ -71,8 +65,10 @@ int send_show(struct command *command) {
 	conf = command_conf(command);
 	if (conf == NULL)
 		return EX_CONFIG;
-	store = store_open(&conf->store, &err);
-	if (store == NULL || store_find_campaigns(store, span_of(command->argv[0]), &found, &count, &err) != 0)
+	store = answer_store(conf);
+	if (store == NULL)
+		status = EX_IOERR;
+	else if (store_find_campaigns(store, span_of(command->argv[0]), &found, &count, &err) != 0)
 		status = command_fail(EX_IOERR, "%s", err.text);
 	else
 		status = count > 0 ? EX_OK : command_fail(1, "no campaign \"%s\" on record", command->argv[0]);

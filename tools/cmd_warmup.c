@@ -149,7 +149,9 @@ static int resume_stream(const struct subject *subject, const struct conf_stream
 	struct err err;
 	bool resumed;
 
-	if (warmup_resume(subject->store, stream, subject->zone, subject->now, span_of(answer_operator()), span_of(why),
+	/* First what the days since have made of it, where no daemon has seen them. */
+	if (warmup_refresh(subject->store, subject->conf, stream, subject->zone, subject->now, &today, &err) != 0 ||
+	    warmup_resume(subject->store, stream, subject->zone, subject->now, span_of(answer_operator()), span_of(why),
 	                  &resumed, &err) != 0 ||
 	    warmup_look(subject->store, subject->conf, stream, subject->zone, subject->now, &today, &err) != 0)
 		return command_fail(EX_IOERR, "%s", err.text);

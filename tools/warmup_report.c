@@ -85,16 +85,12 @@ static int compare_parts(const void *a, const void *b) {
 static int read_window(struct warmup_report *report, struct store *store, time_t now, struct err *err) {
 	time_t end = now - now % HOUR + HOUR, from = end - report->stream->breaker_window / HOUR * HOUR;
 	time_t resumed = report->today.ramp.resumed;
-	struct warmup_figures figures;
 
 	if (resumed != 0 && from < resumed - resumed % HOUR + HOUR)
 		from = resumed - resumed % HOUR + HOUR;
-	if (warmup_figures_read(store, report->conf, span_of(report->stream->name), from, end, report->today.day, now,
-	                        &figures, err) != 0)
+	if (warmup_figures_sum(store, span_of(report->stream->name), from, end, &report->window, err) != 0)
 		return -1;
-	report->window = figures.all;
 	(void)warmup_breaker(report->stream, &report->window, report->window_reason);
-	warmup_figures_free(&figures);
 	return 0;
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """All daemons together: a newsletter is sent, opened, clicked and left by one-click at the
-web endpoint; the very next message is refused, on each way in, within a second (U2);
+web endpoint; the very next message is refused, on each way in (U2);
 the figures are right, and /metrics shows every daemon."""
-import http.client
+import calendar
 import email
+import http.client
 import json
 import re
 import smtplib
@@ -52,14 +53,31 @@ class Box(sandbox.Sandbox):
             return f"{refusal.smtp_code} {refusal.smtp_error.decode()}"
 
 
+def hasty(tap, box):
+    """A click within five seconds is a machine's; on a busy host, one that came in time is looked for."""
+    for n in range(20):
+        box.send(b"hasty%d" % n, [f"s{n}@example.net"])
+        link = box.links(f"s{n}@example.net")["c"][0]
+        made = json.loads(box.todoku("link", "show", link, "--json").stdout)["made"]
+        status, headers, _ = box.web("GET", link)
+        tap.ok(status == 302 and headers["Location"] == "https://shop.example.org/a?b=1&c=2#d",
+               "a click ends at the original URL", status, headers["Location"])
+        if time.time() - calendar.timegm(time.strptime(made, "%Y-%m-%dT%H:%M:%SZ")) < 4.5:
+            break
+
+    def clicks():
+        said = json.loads(box.todoku("report", "kpi", f"hasty{n}", "--json").stdout)["clicks"]
+        return said if said["total"] else None
+
+    said = sandbox.wait_for("the click's figures", clicks)
+    tap.ok(said == {"total": 1, "human": 0, "unique": 1, "unique_human": 0}, "a click at once is counted as a machine's", said)
+
+
 def readers(tap, box):
     names = [f"r{n}@example.net" for n in range(6)]
     box.send(b"first", names)
     links = {name: box.links(name) for name in names}
     arrived = time.monotonic()
-    status, headers, _ = box.web("GET", links[names[0]]["c"][0])
-    tap.ok(status == 302 and headers["Location"] == "https://shop.example.org/a?b=1&c=2#d",
-           "a click ends at the original URL", status, headers["Location"])
     sandbox.wait_for("who clicks at once to be a machine's age", lambda: time.monotonic() - arrived > 5.5)
     for name in names[1:4]:
         tap.ok(box.web("GET", links[name]["o"][0])[0] == 200, f"{name} opens it")
@@ -67,15 +85,12 @@ def readers(tap, box):
     tap.ok(box.web("GET", links[names[1]]["c"][1])[0] == 302, "r1 clicks")
     tap.ok(box.web("GET", links[names[5]]["u"][0])[0] == 200 and box.refused(names[5]) is None,
            "looking at the unsubscribe page leaves nothing")
-    worst = 0
     for name in names[2:4]:
         status, headers, _ = box.web("POST", links[name]["u"][0], "List-Unsubscribe=One-Click")
-        left = time.monotonic()
+        said = box.refused(name) or "taken"
         tap.ok(status == 200 and not headers["Set-Cookie"], f"{name} leaves by one-click", status)
-        said = sandbox.wait_for("the refusal", lambda name=name: box.refused(name), 10)
-        worst = max(worst, time.monotonic() - left)
-        tap.ok(said.startswith("550 5.7.1") and "one_click" in said, f"{name}: the next message is refused, and why", said)
-    tap.ok(worst < 1, "in force within a second", f"{worst:.3f} s")
+        tap.ok(said.startswith("550 5.7.1") and "one_click" in said, f"{name}: the very next message is refused, and why",
+               said)
     tap.ok(box.refused(names[2], sender="plain@example.com") is None, "another list's mail goes on")
     return names
 
@@ -103,15 +118,14 @@ def figures(tap, box):
     said = sandbox.wait_for("the figures", kpi)
     tap.ok(said["sent"] == 6 and said["opens"] == {"total": 4, "human": 4, "unique": 3, "unique_human": 3},
            "opens: each, and each reader once", said)
-    tap.ok(said["clicks"] == {"total": 2, "human": 1, "unique": 2, "unique_human": 1},
-           "clicks: the one within five seconds is a machine's", said)
+    tap.ok(said["clicks"] == {"total": 1, "human": 1, "unique": 1, "unique_human": 1}, "clicks", said)
     tap.ok(said["open_rate"]["human"] == 50.0 and said["unsubscribe_rate"]["human"] == 33.3333, "rates", said)
     links = [json.loads(line) for line in box.todoku("report", "links", "first", "--json").stdout.splitlines()]
-    tap.ok({link["target"] for link in links} == {"https://shop.example.org/a?b=1&c=2#d", "https://www.example.org/"},
-           "links: both targets", links)
+    tap.ok([(link["link"], link["target"]) for link in links] == [(2, "https://www.example.org/")],
+           "links: the one that was clicked", links)
     events = [json.loads(line) for line in box.todoku("event", "show", "first", "--json").stdout.splitlines()]
-    tap.ok(sorted(e["kind"] for e in events) == ["click"] * 2 + ["open"] * 4 + ["unsubscribe"] * 2
-           and {e["machine"] for e in events} == {None, "too_soon"}, "events, with the machine's label", events)
+    tap.ok(sorted(e["kind"] for e in events) == ["click"] + ["open"] * 4 + ["unsubscribe"] * 2
+           and {e["machine"] for e in events} == {None}, "events of a campaign", events)
     mine = [json.loads(line) for line in box.todoku("event", "show", "r1@example.net", "--json").stdout.splitlines()]
     tap.ok(sorted(e["kind"] for e in mine) == ["click", "open", "open"], "events of one reader", mine)
     consent = [json.loads(line) for line in box.todoku("consent", "show", "r2@example.net", "--json").stdout.splitlines()]
@@ -151,6 +165,7 @@ def metrics(tap, box):
 def main():
     tap = sandbox.Tap()
     with Box() as box:
+        hasty(tap, box)
         names = readers(tap, box)
         ways(tap, box, names[2])
         figures(tap, box)

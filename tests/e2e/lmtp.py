@@ -51,7 +51,7 @@ def check_sizes(bounced, tap):
             codes = connection.deliver([path], message)
         took = time.monotonic() - begun
         rows = bounced.sql("SELECT category FROM bounce WHERE id = (SELECT max(id) FROM bounce)")
-        tap.ok(codes == [250] and (category is None or rows == [(category,)]) and took < 20,
+        tap.ok(codes == [250] and (category is None or rows == [(category,)]) and took < 60,
                f"{what}: taken, and read", codes, rows, took)
     with bounced.lmtp() as connection:
         codes = connection.deliver([paths[0]], bouncelib.report(readers[0], number="larger") + (b"x" * 76 + b"\r\n") * (60 * MEGABYTE // 78))
@@ -112,7 +112,7 @@ def check_silence(bounced, tap):
     begun = time.monotonic()
     lines = [silent.lines.readline(), *slow.lines.readlines()]
     took = time.monotonic() - begun
-    tap.ok(lines[0].startswith(b"421 4.4.2") and lines[-1].startswith(b"421 4.4.2") and took < 20,
+    tap.ok(lines[0].startswith(b"421 4.4.2") and lines[-1].startswith(b"421 4.4.2") and took < 60,
            "who is silent for longer than `timeout` gets 421", lines, took)
     silent.close()
     slow.close()
@@ -181,12 +181,16 @@ def check_stop(bounced, tap):
     tap.ok(bounced.process.wait(30) == 0, "and the process ends with 0")
 
 
+def age(path):
+    return os.path.getmtime(path) if os.path.exists(path) else 0
+
+
 def main():
     tap = sandbox.Tap()
-    # Under AddressSanitizer, where that is built: it is the place to be hostile.
-    asan = os.path.join(sandbox.SOURCE, "build-asan", "todoku-bounced")
-    with bouncelib.Bounced('connections = 20 timeout = "3s" max_message = "31M" memory = "256M"', "info",
-                           asan if os.path.exists(asan) else None) as bounced:
+    # Under AddressSanitizer, where that is built last: it is the place to be hostile.
+    asan, plain = (os.path.join(sandbox.SOURCE, folder, "todoku-bounced") for folder in ("build-asan", "build"))
+    with bouncelib.Bounced('connections = 20 timeout = "6s" max_message = "31M" memory = "256M"', "info",
+                           asan if age(asan) > age(plain) else None) as bounced:
         check_sizes(bounced, tap)
         check_memory(bounced, tap)
         check_connections(bounced, tap)

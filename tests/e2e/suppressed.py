@@ -132,17 +132,14 @@ def split(tap, box):
 
 def at_once(tap, box):
     """An unsubscribe counts for the next message, and one that is lifted too."""
-    worst = 0
+    late = []
     for i in range(20):
         address = f"quick{i}@example.net"
-        code, text = send(box, [address])
+        before = send(box, [address])[0]
         box.unsubscribe(address, "news")
-        started = time.monotonic()
-        while send(box, [address])[0] != 550:
-            if time.monotonic() - started > 10:
-                break
-        worst = max(worst, time.monotonic() - started)
-    tap.ok(worst < 1, "twenty unsubscribes: each in force within a second", f"{worst:.3f} s")
+        if before != 0 or send(box, [address])[0] != 550:
+            late.append(address)
+    tap.ok(not late, "twenty unsubscribes: the very next message is refused", late)
     box.todoku("address", "reset", "quick1@example.net", "--why", "asked for it again")
     tap.ok(send(box, ["quick1@example.net"])[0] == 0, "reset: mailed again")
 

@@ -210,15 +210,22 @@ static inline const char *policy_milter(struct policy_fixture *f, const char *me
 	return policy_put(f, &request);
 }
 
-static inline const char *policy_milter_end(struct policy_fixture *f, const char *message, const char *result) {
+static inline const char *policy_milter_tells(struct policy_fixture *f, const char *message, const char *result,
+                                              unsigned long count) {
 	struct policy_request request = {
 	        .kind = POLICY_END,
 	        .instance = span_of(message),
 	        .queue_id = span_of(message),
 	        .result = span_of(result),
+	        .recipient_count = count,
 	};
 
 	return policy_put(f, &request);
+}
+
+/* Of one recipient. */
+static inline const char *policy_milter_end(struct policy_fixture *f, const char *message, const char *result) {
+	return policy_milter_tells(f, message, result, 1);
 }
 
 static inline void policy_change(const struct policy_fixture *f, const char *address, const char *list,

@@ -111,7 +111,11 @@ static void test_discard(void **state) {
 	/* Beside others nothing can be dropped by Postfix: nobody gets it. */
 	assert_action(policy_rcpt(f, "2", "left@example.jp"), "DUNNO");
 	assert_action(policy_rcpt(f, "2", "a@example.jp"), "DUNNO");
+	assert_begins(policy_end_of(f, "2", "", 2, "Q2"), "550 5.7.1 ");
+	assert_says(f->action, "send to each alone");
 	assert_action(policy_milter(f, "m2", "news", "a@example.jp"), "DUNNO");
+	assert_begins(policy_milter(f, "m2", "news", "left@example.jp"), "DISCARD ");
+	assert_action(policy_milter_tells(f, "m2", "sent", 1), "DUNNO");
 }
 
 static void test_temporary_failed(void **state) {
@@ -255,7 +259,7 @@ static void test_hold_several(void **state) {
 	assert_action(policy_milter(f, "m1", "news", "a@example.jp"), "DUNNO");
 	assert_action(policy_milter(f, "m1", "news", "b@example.jp"), "DUNNO");
 	assert_begins(policy_milter(f, "m1", "news", "c@example.jp"), "HOLD ");
-	assert_action(policy_milter_end(f, "m1", "held"), "DUNNO");
+	assert_action(policy_milter_tells(f, "m1", "held", 3), "DUNNO");
 	assert_int_equal(policy_number(f, "SELECT count(*) FROM held WHERE queue_id = 'm1'"), 3);
 	/* Its units came back, and are set aside for it. */
 	policy_stop(f);
@@ -345,10 +349,41 @@ static void test_restart(void **state) {
 	assert_action(policy_rcpt(f, "1", "b@example.jp"), "DUNNO");
 	policy_stop(f);
 	policy_start(f);
-	assert_begins(policy_end_of(f, "1", "", 2, "Q1"), "450 4.7.1 ");
-	assert_action(policy_end_of(f, "2", "a@example.jp", 1, "Q2"), "DUNNO");
+	assert_action(policy_end_of(f, "1", "a@example.jp", 1, "Q2"), "DUNNO");
+	/* Of several Postfix gives only the number: so many units. */
+	assert_begins(policy_end_of(f, "2", "", 2, "Q1"), "450 4.7.1 ");
 	assert_action(policy_end_of(f, "3", "b@example.jp", 1, "Q3"), "DUNNO");
 	assert_begins(policy_end_of(f, "4", "c@example.jp", 1, "Q4"), "450 4.7.1 ");
+}
+
+/* What was forgotten because its time was up does not go uncounted. */
+static void test_forgotten(void **state) {
+	struct policy_fixture *f = begin(state, "", "plan = \"steps:4\" over_quota = \"defer\"");
+
+	assert_action(policy_rcpt(f, "1", "a@example.jp"), "DUNNO");
+	ledger_tidy(f->policy.ledger, true);
+	assert_action(policy_rcpt(f, "1", "b@example.jp"), "DUNNO");
+	assert_action(policy_end_of(f, "1", "", 2, "Q1"), "DUNNO");
+	assert_action(policy_milter(f, "m1", "news", "c@example.jp"), "DUNNO");
+	ledger_tidy(f->policy.ledger, true);
+	assert_begins(policy_milter_tells(f, "m1", "sent", 1), "451 4.3.0 ");
+	assert_begins(policy_milter_tells(f, "m1", "held", 1), "451 4.3.0 ");
+	/* One address twice is two recipients. */
+	assert_action(policy_rcpt(f, "2", "d@example.jp"), "DUNNO");
+	assert_action(policy_rcpt(f, "2", "d@EXAMPLE.jp"), "DUNNO");
+	assert_action(policy_end_of(f, "2", "", 2, "Q2"), "DUNNO");
+	assert_begins(policy_rcpt(f, "3", "e@example.jp"), "450 4.7.1 ");
+}
+
+/* Who is no address of ours goes, and is no reason to refuse the message. */
+static void test_no_address(void **state) {
+	struct policy_fixture *f = begin(state, "", "plan = \"steps:4\" over_quota = \"defer\"");
+
+	assert_action(policy_milter(f, "m1", "news", "postmaster"), "DUNNO");
+	assert_action(policy_milter(f, "m1", "news", "a@example.jp"), "DUNNO");
+	assert_action(policy_milter_tells(f, "m1", "sent", 2), "DUNNO");
+	assert_action(policy_rcpt(f, "1", "postmaster"), "DUNNO");
+	assert_action(policy_end_of(f, "1", "postmaster", 1, "Q1"), "DUNNO");
 }
 
 /* Without an instance a unit is spent at once: it can't be found again. */
@@ -492,19 +527,21 @@ static void test_lenient(void **state) {
 	assert_begins(policy_milter(f, "m1", "news", "a@example.jp"), "HOLD ");
 	set_disk_full(true);
 	assert_begins(policy_milter_end(f, "m1", "held"), "451 4.3.0 ");
+	assert_action(policy_milter(f, "m2", "news", "b@example.jp"), "DUNNO");
+	assert_action(policy_milter_end(f, "m2", "sent"), "DUNNO");
 	set_disk_full(false);
 }
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down_policy)
 	const struct CMUnitTest tests[] = {
-	        TEST(test_not_ours), TEST(test_suppressed), TEST(test_discard),     TEST(test_temporary_failed),
-	        TEST(test_quota),    TEST(test_repeated),   TEST(test_given_back),  TEST(test_midnight),
-	        TEST(test_milter),   TEST(test_both_ends),  TEST(test_hold),        TEST(test_hold_several),
-	        TEST(test_provider), TEST(test_not_begun),  TEST(test_breaker),     TEST(test_breaker_defers),
-	        TEST(test_shadow),   TEST(test_restart),    TEST(test_no_instance), TEST(test_locked),
-	        TEST(test_full),     TEST(test_readonly),   TEST(test_gone),        TEST(test_corrupt),
-	        TEST(test_lenient),
+	        TEST(test_not_ours),    TEST(test_suppressed), TEST(test_discard),    TEST(test_temporary_failed),
+	        TEST(test_quota),       TEST(test_repeated),   TEST(test_given_back), TEST(test_midnight),
+	        TEST(test_milter),      TEST(test_both_ends),  TEST(test_hold),       TEST(test_hold_several),
+	        TEST(test_provider),    TEST(test_not_begun),  TEST(test_breaker),    TEST(test_breaker_defers),
+	        TEST(test_shadow),      TEST(test_restart),    TEST(test_forgotten),  TEST(test_no_address),
+	        TEST(test_no_instance), TEST(test_locked),     TEST(test_full),       TEST(test_readonly),
+	        TEST(test_gone),        TEST(test_corrupt),    TEST(test_lenient),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,7 +197,7 @@ static void ask_milter(struct run *run, struct model_message *message) {
 	}
 	if (good)
 		run->m.spent += own.count;
-	policy_milter_end(run->f, name, good ? "sent" : "failed");
+	policy_milter_tells(run->f, name, good ? "sent" : "failed", (unsigned long)own.count);
 }
 
 static void forget_all(struct run *run) {
