@@ -125,7 +125,7 @@ struct store_commit_mark {
 struct store_filter_driver {
 	/* Of the newest commit; false where it can't be told.  Without a lock or a system call. */
 	bool (*mark)(struct store *store, struct store_commit_mark *mark_r);
-	/* The keys whose standing was written after that news, or of all with a standing
+	/* The keys that got a standing after that news, or all that have one
 	 * (`after` -1, or too long ago).  Stops when it returns non-zero. */
 	int (*each_key)(struct store *store, int64_t after, int (*each)(void *context, uint64_t address_key),
 	                void *context, int64_t *last_r, struct err *err);

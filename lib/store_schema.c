@@ -239,10 +239,6 @@ static const char *const migrations[] = {
         "CREATE TRIGGER standing_added AFTER INSERT ON standing BEGIN"
         " INSERT INTO standing_news (address_key) VALUES (new.address_key);"
         " DELETE FROM standing_news WHERE id <= last_insert_rowid() - 10000;"
-        "END;"
-        "CREATE TRIGGER standing_changed AFTER UPDATE ON standing BEGIN"
-        " INSERT INTO standing_news (address_key) VALUES (new.address_key);"
-        " DELETE FROM standing_news WHERE id <= last_insert_rowid() - 10000;"
         "END;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))

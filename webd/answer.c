@@ -54,11 +54,42 @@ static bool add_fields(struct MHD_Response *response, const struct http_answer *
 	return good;
 }
 
-int answer_send(struct MHD_Connection *connection, struct http_answer *answer) {
+static bool is_plain_redirect(const struct http_answer *answer) {
+	return answer->status == 302 && !answer->failed && answer->constant_body == NULL && answer->body.len == 0 &&
+	       !answer->close && answer->field_count == 1 && http_answer_find(answer, "Location") != NULL;
+}
+
+/* A click's answer, of which there are many: the one before it on the same connection
+ * has gone out, and nothing but its Location differs. */
+static int send_redirect(struct link *link, struct MHD_Connection *connection, const struct http_answer *answer) {
+	static const struct http_answer nothing;
+	const char *before;
+
+	if (link->redirect == NULL) {
+		link->redirect = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+		if (link->redirect == NULL || !add_fields(link->redirect, &nothing, false))
+			return -1;
+	}
+	before = MHD_get_response_header(link->redirect, "Location");
+	if ((before != NULL && MHD_del_response_header(link->redirect, "Location", before) != MHD_YES) ||
+	    MHD_add_response_header(link->redirect, "Location", answer->fields[0].value) != MHD_YES)
+		return -1;
+	return MHD_queue_response(connection, answer->status, link->redirect) == MHD_YES ? 0 : -1;
+}
+
+void answer_forget(struct link *link) {
+	if (link->redirect != NULL)
+		MHD_destroy_response(link->redirect);
+	link->redirect = NULL;
+}
+
+int answer_send(struct link *link, struct MHD_Connection *connection, struct http_answer *answer) {
 	struct MHD_Response *response;
 	enum MHD_Result result = MHD_NO;
 	bool has_body;
 
+	if (is_plain_redirect(answer) && !answer->record.failed)
+		return send_redirect(link, connection, answer);
 	if (answer->failed || answer->body.failed || answer->record.failed) {
 		http_answer_reset(answer);
 		http_answer_text(answer, 500, "text/plain; charset=utf-8", "Something went wrong here.\n");

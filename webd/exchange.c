@@ -24,6 +24,7 @@ struct exchange {
 	struct journal_waiter waiter;
 	struct work work;
 	struct server *server;
+	struct link *link;
 	struct MHD_Connection *connection;
 	struct conn *conn;
 	struct snapshot *snapshot;
@@ -68,6 +69,7 @@ struct exchange *exchange_new(struct link *link, const char *uri, struct MHD_Con
 	if (x == NULL)
 		return NULL;
 	x->server = link->server;
+	x->link = link;
 	x->connection = connection;
 	x->conn = link->conn;
 	x->started = metrics_now();
@@ -120,7 +122,7 @@ static int send_answer(struct exchange *x) {
 	if (x->server->options.stats != NULL)
 		stats_request(x->server->options.stats, x->route, x->answer.status, metrics_now() - x->started);
 	conn_sending(x->conn);
-	return answer_send(x->connection, &x->answer);
+	return answer_send(x->link, x->connection, &x->answer);
 }
 
 /* What is wrong with a request may be wrong with what follows it. */

@@ -12,8 +12,9 @@
 #include "webd/server_private.h"
 
 /* The target, the header fields with what libmicrohttpd keeps of each, and the
- * header of the answer. */
-#define MEMORY_MAX 32768
+ * header of the answer; both at their largest get 431.  It is cleared for each request,
+ * so more of it costs. */
+#define MEMORY_MAX 24576
 /* libmicrohttpd stops taking connections at its own limit; ours sees to room before. */
 #define LIMIT_SLACK 1024
 
@@ -86,7 +87,8 @@ static struct link *link_new(struct server *server, struct MHD_Connection *conne
 		return NULL;
 	}
 	format_peer(address == NULL ? NULL : address->client_addr, peer);
-	*link = (struct link){server, conns_add(server->conns, fd->connect_fd, peer, is_proxy(server, peer)), NULL};
+	*link = (struct link){server, conns_add(server->conns, fd->connect_fd, peer, is_proxy(server, peer)), NULL,
+	                      NULL};
 	return link;
 }
 
@@ -99,6 +101,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 	} else if (link != NULL) {
 		conns_remove(link->server->conns, &link->conn);
 		exchange_free(&link->spare);
+		answer_forget(link);
 		free(link);
 		*socket_context = NULL;
 	}

@@ -11,6 +11,7 @@
 
 struct MHD_Connection;
 struct MHD_Daemon;
+struct MHD_Response;
 
 struct server {
 	struct server_options options;
@@ -32,7 +33,8 @@ struct exchange;
 struct link {
 	struct server *server;
 	struct conn *conn;
-	struct exchange *spare; /* for the next request: its memory */
+	struct exchange *spare;        /* for the next request: its memory */
+	struct MHD_Response *redirect; /* and its answer, if that is a click's */
 };
 
 /* `uri` as it came; NULL when out of memory. */
@@ -45,6 +47,7 @@ void exchange_free(struct exchange **exchange);
 int exchange_step(struct exchange *exchange, const char *method, const char *version, const char *body, size_t *len);
 
 /* Hands the answer to libmicrohttpd; -1 when it did not take it. */
-int answer_send(struct MHD_Connection *connection, struct http_answer *answer);
+int answer_send(struct link *link, struct MHD_Connection *connection, struct http_answer *answer);
+void answer_forget(struct link *link);
 
 #endif
