@@ -134,7 +134,7 @@ static int serve(struct webd *webd, const struct conf *conf, const struct daemon
 	        .routes = routes_public,
 	        .workers = webd->workers,
 	        .fd = sockets[0].fd,
-	        .threads = conf->webd.threads > 0 ? (unsigned)conf->webd.threads : (unsigned)processors,
+	        .threads = conf->webd.threads > 0 ? (unsigned)conf->webd.threads : (unsigned)processors * 2,
 	        .limits = {.all = (size_t)conf->webd.connections,
 	                   .per_address = (size_t)conf->webd.connections_per_ip,
 	                   .timeout_ms = conf->webd.timeout * 1000},
