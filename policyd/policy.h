@@ -54,6 +54,7 @@ struct policy {
 	/* A stream was found changed by this process: stopped, or its breaker opened or closed. */
 	void (*alert)(void *context, const struct conf *conf, const struct conf_stream *stream, const void *today);
 	void *alert_context;
+	bool tidy_failing; /* said so */
 	struct policy_totals totals;
 	struct policy_metrics metrics;
 };
