@@ -47,6 +47,8 @@ static bool is_notice(const struct free_reading *r) {
 	if (kinds_from_daemon(mail) || kinds_null_path(mail))
 		return n->failed || n->delayed || n->delivered || n->family != NULL || named || bounced ||
 		       is_specific(r);
+	if (n->forwarded || kinds_is_talk(mail, r->job->subject))
+		return false;
 	return (n->failed || n->delayed || n->phase != NULL) &&
 	       ((bounced && is_specific(r)) || (named && n->family != NULL));
 }
