@@ -230,7 +230,7 @@ int main(int argc, char **argv) {
 	struct webd webd = {0};
 	const struct conf *conf;
 	struct daemon_socket sockets[2];
-	struct err err;
+	struct err err = {{0}};
 	int signals;
 
 	if (daemon_options(&webd.daemon, "todoku-webd", argc, argv) != 0)
