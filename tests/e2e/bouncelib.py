@@ -243,7 +243,7 @@ class Bounced:
                              " address_key INTEGER NOT NULL, message INTEGER NOT NULL, time INTEGER NOT NULL,"
                              " stream TEXT NOT NULL, queue_id TEXT NOT NULL, message_id TEXT NOT NULL, links INTEGER NOT NULL,"
                              " flags INTEGER NOT NULL, PRIMARY KEY (campaign, address_key, message)) WITHOUT ROWID")
-            database.executemany(f"INSERT INTO send_{stamp} VALUES (?, ?, 1, ?, 'main', 'Q', '<m>', 0, 0)",
+            database.executemany(f"INSERT OR IGNORE INTO send_{stamp} VALUES (?, ?, 1, ?, 'main', 'Q', '<m>', 0, 0)",
                                  [(signed(campaign), signed(key), made) for key in keys])
             database.executemany("INSERT OR IGNORE INTO address (key, address) VALUES (?, ?)",
                                  [(signed(key), address) for key, address in zip(keys, addresses)])
