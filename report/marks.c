@@ -73,6 +73,13 @@ const struct mark marks[] = {
 	{MARK_CONNECT, "postfix", "refused to talk to me"},
 	{MARK_ORIGIN, "postfix", "expanded from"},
 	{MARK_END, "postfix", "your original message follows"},
+	/* fml, a list's program */
+	{MARK_FAILED, "fml", "you are not a member of this"},
+	{MARK_ADDRESS, "fml", "member of this mailing list"},
+	{MARK_FAILED, "fml", "duplicated message-id"},
+	{MARK_ADDRESS, "fml", "message-id in"},
+	{MARK_END, "fml", "original mail as follows"},
+	{MARK_END, "fml", "if you know the general guide of this list"},
 	/* Sendmail and those that write as it did (MAILsweeper, Activehunter, SMAIL) */
 	{MARK_FAILED, "sendmail", "the following addresses had permanent fatal errors"},
 	{MARK_FAILED, "sendmail", "the following addresses had permanent delivery errors"},
