@@ -50,6 +50,12 @@ void answer_columns(const char *names);
  */
 struct store *answer_store(const struct conf *conf);
 
+/* Calls for each campaign that the one argument names, by id or name, until that fails;
+ * `columns`, where not NULL, before the first.  The status of the command. */
+int answer_campaigns(struct command *command, const char *columns,
+                     int (*each)(void *context, struct store *store, const struct store_campaign *campaign),
+                     void *context);
+
 /* A reader, as arguments name one: an address, or the 16 hex digits of its key. */
 struct answer_reader {
 	uint64_t key;

@@ -229,38 +229,24 @@ static int report_campaign_links(const struct report *r) {
 	return EX_OK;
 }
 
+struct question {
+	enum answer_form form;
+	int (*each)(const struct report *report);
+};
+
+static int answer(void *context, struct store *store, const struct store_campaign *campaign) {
+	const struct question *question = context;
+	struct report report = {.form = question->form, .store = store, .campaign = campaign};
+
+	hex64_format(report.id, campaign->id);
+	return question->each(&report);
+}
+
 /* For each campaign of that id or name. */
 static int run(struct command *command, const char *columns, int (*each)(const struct report *)) {
-	struct report report = {.form = answer_form(command)};
-	struct store_campaign *found = NULL;
-	struct conf *conf;
-	size_t count = 0, i;
-	struct err err;
-	int status;
+	struct question question = {answer_form(command), each};
 
-	if (command->argc != 1)
-		return command_usage(command, "one campaign is needed: its id (16 hex digits) or its name");
-	conf = command_conf(command);
-	if (conf == NULL)
-		return EX_CONFIG;
-	report.store = answer_store(conf);
-	if (report.store == NULL)
-		status = EX_IOERR;
-	else if (store_find_campaigns(report.store, span_of(command->argv[0]), &found, &count, &err) != 0)
-		status = command_fail(EX_IOERR, "%s", err.text);
-	else
-		status = count > 0 ? EX_OK : command_fail(1, "no campaign \"%s\" on record", command->argv[0]);
-	if (status == EX_OK && report.form == ANSWER_CSV)
-		answer_columns(columns);
-	for (i = 0; i < count && status == EX_OK; i++) {
-		report.campaign = &found[i];
-		hex64_format(report.id, found[i].id);
-		status = each(&report);
-	}
-	store_campaigns_free(&found, count);
-	store_close(&report.store);
-	conf_free(&conf);
-	return status;
+	return answer_campaigns(command, question.form == ANSWER_CSV ? columns : NULL, answer, &question);
 }
 
 int report_kpi(struct command *command) {
