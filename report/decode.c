@@ -10,8 +10,19 @@
 #define LABEL_SIZE 64
 #define WORDS_MAX 4096 /* octets of a field that is decoded */
 
+/* Never closed, and written by decode_init() alone: as long as one is open, the
+ * C library keeps the charset's tables.  To load them for each message costs more
+ * than all else that is done with it. */
+static iconv_t kept_open[6];
+
 void decode_init(void) {
+	static const char *const frequent[] = {"ISO-2022-JP-3", "CP932", "EUC-JP-MS", "CP1252", "GB18030", "UHC"};
+	size_t i;
+
 	g_mime_init();
+	for (i = 0; i < sizeof kept_open / sizeof *kept_open; i++)
+		if (kept_open[i] == NULL)
+			kept_open[i] = iconv_open("UTF-8", frequent[i]);
 }
 
 enum decode_encoding decode_encoding_of(struct span value) {

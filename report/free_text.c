@@ -47,6 +47,10 @@ static bool is_notice(const struct free_reading *r) {
 	if (kinds_from_daemon(mail) || kinds_null_path(mail))
 		return n->failed || n->delayed || n->delivered || n->family != NULL || named || bounced ||
 		       is_specific(r);
+	if (mail_find(&mail->header, SPAN("X-MLServer")).len > 0)
+		return n->failed && n->family != NULL && strcmp(n->family, "fml") == 0;
+	if (n->forwarded || kinds_is_talk(mail, r->job->subject))
+		return false;
 	return (n->failed || n->delayed || n->phase != NULL) &&
 	       ((bounced && is_specific(r)) || (named && n->family != NULL));
 }

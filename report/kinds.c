@@ -234,6 +234,24 @@ static bool subject_of_reply(struct span subject) {
 	       any_within(subject, reply_words, COUNT(reply_words));
 }
 
+/* "Fwd: Undelivered Mail": a person asks what it means. */
+static bool subject_of_talk(struct span subject) {
+	static const char *const starts[] = {
+	        "re:",  "re :", "re[",  "aw:",   "sv:",   "vs:",   "antw:",   "ynt:",  "odp:",  "fw:",   "fwd:",
+	        "wg:",  "tr:",  "rv:",  "rif:",  "res:",  "enc:",  "doorst:", "vl:",   "vb:",   "[fwd:", "fw：",
+	        "re：", "转发", "轉寄", "答复:", "回复:", "回覆:", "転送:",   "返信:", "전달:", "회신:",
+	};
+
+	return any_starts(subject, starts, COUNT(starts));
+}
+
+bool kinds_is_talk(const struct mail *mail, struct span subject) {
+	const struct mail_header *h = &mail->header;
+
+	return subject_of_talk(subject) || mail_find(h, SPAN("In-Reply-To")).len > 0 ||
+	       mail_find(h, SPAN("References")).len > 0;
+}
+
 bool kinds_is_auto_reply(const struct mail *mail, struct span subject) {
 	static const char *const telling[] = {
 	        "X-Autoreply",     "X-Autorespond",         "X-Autoresponder",     "X-Auto-Reply",

@@ -15,6 +15,9 @@ bool kinds_subject_of_delay(struct span subject);
 /* An answer that no person wrote: RFC 3834, and what vacation programs did before
  * it and still do (N3). */
 bool kinds_is_auto_reply(const struct mail *mail, struct span subject);
+/* Does it belong to a conversation, by subject or reference?  People send each other
+ * bounces to ask about them. */
+bool kinds_is_talk(const struct mail *mail, struct span subject);
 /* Microsoft's complaints (JMRP), which are no RFC 5965 reports. */
 bool kinds_is_jmrp(const struct mail *mail, struct span subject);
 /* Does a Feedback-Type say that the recipient complained (N3)? */

@@ -18,6 +18,7 @@ enum mark_kind {
 	MARK_ADDRESS,   /* the failed address follows in the same line */
 	MARK_SENDER,    /* the address in this line is not the failed one */
 	MARK_ORIGIN,    /* the address that the sender wrote follows */
+	MARK_FORWARDED, /* a person passes on what follows */
 	MARK_END,       /* the line begins the returned message, or what is no news */
 	MARK_CONNECT,   /* the SMTP command that was answered: connection, EHLO */
 	MARK_MAIL,

@@ -14,6 +14,7 @@ struct reading {
 	const struct phrases *marks_set;
 	struct buf folded;
 	size_t now_index;
+	size_t listed; /* lines that begin with an address */
 	bool any;
 	bool out_of_memory;
 };
@@ -206,6 +207,7 @@ static void read_marks(struct reading *r, struct span line, struct line_marks *s
 			r->notice->family = mark->family;
 		r->notice->failed |= mark->kind == MARK_FAILED;
 		r->notice->delayed |= mark->kind == MARK_DELAYED;
+		r->notice->forwarded |= mark->kind == MARK_FORWARDED;
 		r->notice->delivered |= mark->kind == MARK_DELIVERED;
 		said_r->address |= mark->kind == MARK_ADDRESS;
 		said_r->sender |= mark->kind == MARK_SENDER;
@@ -246,6 +248,9 @@ static bool read_recipients(struct reading *r, struct span line, const struct li
 		r->notice->items[r->now_index].origin = address;
 		return false;
 	}
+	/* The one that is listed, expanded to another on its way. */
+	if (said->address && said->phase != NULL && r->listed == 1 && notice_find(r->notice, address) == NULL)
+		return false;
 	if (said->address && !said->sender) {
 		do
 			begin_item(r, address, NOTICE_NAMED);
@@ -254,6 +259,7 @@ static bool read_recipients(struct reading *r, struct span line, const struct li
 	}
 	if (address.at == bare.at) {
 		begin_item(r, address, NOTICE_LISTED);
+		r->listed++;
 		named = true;
 		/* "a@example.com, b@example.com" */
 		while (smtp_next_address(&rest, &address))

@@ -49,6 +49,7 @@ struct notice {
 	bool failed;          /* phrases of failure */
 	bool delayed;
 	bool delivered;
+	bool forwarded; /* a person passes on what follows */
 	/* For the reader alone. */
 	size_t item_room;
 	size_t piece_room;

@@ -4,7 +4,7 @@
 #include "report/rules_private.h"
 #include "report/smtp.h"
 
-#define HITS_MAX 400
+#define HITS_MAX 800
 #define TEXT_MAX 8192U /* octets of a text that are judged */
 
 struct trial {
@@ -129,6 +129,29 @@ static bool is_excepted(const struct trial *t, const struct rule *rule) {
 	return false;
 }
 
+/* Is one of the rule's companions near the text that was found? */
+static bool is_accompanied(const struct trial *t, const struct rule *rule, const struct phrase_hit *text) {
+	size_t i;
+
+	if (rule->with_count == 0)
+		return true;
+	for (i = 0; i < t->hit_count; i++) {
+		const struct phrase_hit *hit = &t->hits[i];
+		const struct wording *w;
+		uint32_t index;
+
+		if (hit->id >= RULES_HOST_ID || hit->start > text->end + RULES_GAP_MAX ||
+		    hit->end + RULES_GAP_MAX < text->start)
+			continue;
+		index = t->rules->piece_wording[hit->id];
+		w = &t->rules->wordings[index];
+		if (index >= rule->with && index < rule->with + rule->with_count && hit->id == w->piece &&
+		    wording_fits(t, w, i))
+			return true;
+	}
+	return false;
+}
+
 static const struct rule *judge_text(const struct trial *t) {
 	const struct rule *best = NULL;
 	size_t i;
@@ -141,9 +164,10 @@ static const struct rule *judge_text(const struct trial *t) {
 			continue;
 		w = &t->rules->wordings[t->rules->piece_wording[t->hits[i].id]];
 		rule = &t->rules->all[w->rule];
-		if (w->exception || t->hits[i].id != w->piece || (best != NULL && best->rank <= rule->rank))
+		if (w->role != WORDING_TEXT || t->hits[i].id != w->piece || (best != NULL && best->rank <= rule->rank))
 			continue;
-		if (wording_fits(t, w, i) && conditions_fit(t, rule) && !is_excepted(t, rule))
+		if (wording_fits(t, w, i) && conditions_fit(t, rule) && is_accompanied(t, rule, &t->hits[i]) &&
+		    !is_excepted(t, rule))
 			best = rule;
 	}
 	return best;

@@ -98,9 +98,9 @@ static bool add_piece(struct rules *r, struct span piece) {
 }
 
 /* A text in quotation marks, with stars. */
-static void add_wording(struct parsing *p, unsigned line, uint32_t rule, struct span text, bool exception) {
+static void add_wording(struct parsing *p, unsigned line, uint32_t rule, struct span text, enum wording_role role) {
 	struct rules *r = p->rules;
-	struct wording wording = {rule, exception, (uint32_t)r->piece_count, 0};
+	struct wording wording = {rule, role, (uint32_t)r->piece_count, 0};
 	struct buf folded;
 
 	if (!grow((void **)&r->wordings, &r->room[1], r->wording_count, sizeof *r->wordings)) {
@@ -180,28 +180,30 @@ static bool read_verdict(struct parsing *p, unsigned line, struct span word, str
 }
 
 static void read_conditions(struct parsing *p, const struct statement *s, struct rule *rule, uint32_t index) {
-	bool exception = false;
+	enum wording_role role = WORDING_TEXT;
 	size_t i;
 
-	rule->unless = (uint32_t)p->rules->wording_count;
 	for (i = 1; i < s->count; i++) {
 		if (s->quoted[i]) {
-			add_wording(p, s->line, index, s->words[i], exception);
-			rule->by_text |= !exception;
-			if (!exception)
-				rule->unless = (uint32_t)p->rules->wording_count;
-			else
-				rule->unless_count++;
-		} else if (span_equal(s->words[i], SPAN("unless"))) {
-			exception = true;
+			add_wording(p, s->line, index, s->words[i], role);
+			rule->by_text |= role == WORDING_TEXT;
+			rule->with_count += role == WORDING_COMPANION;
+			rule->unless_count += role == WORDING_EXCEPTION;
+		} else if (span_equal(s->words[i], SPAN("with")) && role == WORDING_TEXT && rule->by_text) {
+			role = WORDING_COMPANION;
+			rule->with = (uint32_t)p->rules->wording_count;
+		} else if (span_equal(s->words[i], SPAN("unless")) && role != WORDING_EXCEPTION) {
+			role = WORDING_EXCEPTION;
+			rule->unless = (uint32_t)p->rules->wording_count;
 		} else if (span_equal(s->words[i], SPAN("uncoded"))) {
 			rule->uncoded = true;
 		} else if (!add_condition(p, rule, s->words[i])) {
-			complain(p, s->line,
-			         "not a condition (status=, reply=, provider=, phase=, uncoded, unless, a text in "
-			         "quotation "
-			         "marks):",
-			         s->words[i]);
+			complain(
+			        p, s->line,
+			        "not a condition (status=, reply=, provider=, phase=, uncoded, with, unless, a text in "
+			        "quotation "
+			        "marks):",
+			        s->words[i]);
 		}
 	}
 }

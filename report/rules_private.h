@@ -27,15 +27,24 @@ struct rule {
 	char *where;       /* "FILE:LINE" */
 	size_t rank;       /* the lowest that fits decides */
 	bool by_text;
-	bool uncoded;    /* only where the answer's code does not say what it is */
-	uint32_t unless; /* first of its exceptions among the wordings, and how many */
+	bool uncoded;  /* only where the answer's code does not say what it is */
+	uint32_t with; /* first of its companions among the wordings, and how many */
+	uint32_t with_count;
+	uint32_t unless; /* the same of its exceptions */
 	uint32_t unless_count;
+};
+
+/* What a text in quotation marks is to its rule. */
+enum wording_role {
+	WORDING_TEXT,      /* one of these is to be found */
+	WORDING_COMPANION, /* and one of these near it */
+	WORDING_EXCEPTION, /* and none of these anywhere */
 };
 
 /* One text in quotation marks: its pieces between stars. */
 struct wording {
 	uint32_t rule;
-	bool exception;
+	enum wording_role role;
 	uint32_t piece;
 	uint32_t pieces;
 };

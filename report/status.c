@@ -140,6 +140,20 @@ static struct span remote_host(struct span field) {
 	return span_make(host.at, len);
 }
 
+/* What is said before the recipient is named, where it is the only one. */
+static void judge_all(const struct status_reading *r, struct evidence *evidence, struct verdict *verdict) {
+	struct span said = evidence->diagnostic;
+	struct verdict all;
+
+	evidence->diagnostic =
+	        span_make(r->notice.text.at, r->notice.text.len < JOB_SPEECH_MAX ? r->notice.text.len : JOB_SPEECH_MAX);
+	rules_judge(r->job->rules, evidence, &all);
+	if (all.by_text)
+		*verdict = all;
+	else
+		evidence->diagnostic = said;
+}
+
 static void judge(struct status_reading *r, const struct dsn_group *g, struct report_result *result) {
 	const struct notice_item *item = item_of(r, result);
 	struct smtp_codes codes, spoken;
@@ -171,6 +185,8 @@ static void judge(struct status_reading *r, const struct dsn_group *g, struct re
 		if (codes.status[0] == '\0')
 			e.status = spoken.status;
 		job_judge_speech(r->job, &e, speech, &spoken, &verdict);
+		if (!verdict.by_text && r->failed == 1 && item != NULL)
+			judge_all(r, &e, &verdict);
 	}
 	job_settle(r->job, &e, &verdict, result);
 }

@@ -12,6 +12,7 @@
 #include "lib/csv.h"
 #include "lib/priv.h"
 #include "lib/token.h"
+#include "lib/utf8.h"
 
 #define LINE_MAX_OCTETS 1048576
 
@@ -78,6 +79,26 @@ void answer_end(struct answer_record *record) {
 
 void answer_columns(const char *names) {
 	printf("%s\r\n", names);
+}
+
+void answer_print(struct span text) {
+	while (text.len > 0) {
+		size_t size = utf8_size(text);
+
+		if (size == 0 || utf8_is_control(text))
+			putchar('?');
+		else
+			fwrite(text.at, 1, size, stdout);
+		text = span_from(text, size == 0 ? 1 : size);
+	}
+}
+
+void answer_campaign(const struct store_campaign *campaign) {
+	char id[HEX64_SIZE];
+
+	hex64_format(id, campaign->id);
+	printf("campaign %s  list %s  ", id, campaign->list);
+	answer_print(span_of(campaign->name));
 }
 
 struct store *answer_store(const struct conf *conf) {

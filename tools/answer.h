@@ -22,6 +22,12 @@ struct json_t *answer_text(struct span text);
 /* An instant, or null for 0. */
 struct json_t *answer_time(time_t when);
 
+/* A stranger's text on a terminal: whole, but each control character, or octet that
+ * is no UTF-8, as `?`. */
+void answer_print(struct span text);
+/* "campaign ID  list LIST  NAME", without a line end. */
+void answer_campaign(const struct store_campaign *campaign);
+
 /* A record of CSV: fields are added, then it is printed. */
 struct answer_record {
 	struct buf line;

@@ -152,8 +152,8 @@ static void kpi_text(const struct report *r, const struct store_kpi *k, const st
 	char n[2][24];
 	size_t i;
 
-	printf("campaign %s  list %s  %s\n", r->id, r->campaign->list, r->campaign->name);
-	printf("  sent %llu  delivered %llu  bounced %llu (hard %llu)\n\n", (unsigned long long)k->sent,
+	answer_campaign(r->campaign);
+	printf("\n  sent %llu  delivered %llu  bounced %llu (hard %llu)\n\n", (unsigned long long)k->sent,
 	       (unsigned long long)delivered, (unsigned long long)k->bounced, (unsigned long long)k->bounced_hard);
 	printf("  %-22s %10s %10s %10s %14s\n", "", "total", "human", "unique", "unique human");
 	for (i = 0; i < FIGURE_COUNT; i++) {
@@ -208,9 +208,11 @@ static int show_link(void *context, const struct store_link *link) {
 		answer_number(&record, link->clicks.unique_human);
 		answer_end(&record);
 	} else {
-		printf("%5u %10llu %10llu %10llu %14llu  %.*s\n", link->number, (unsigned long long)link->clicks.total,
+		printf("%5u %10llu %10llu %10llu %14llu  ", link->number, (unsigned long long)link->clicks.total,
 		       (unsigned long long)link->clicks.human, (unsigned long long)link->clicks.unique,
-		       (unsigned long long)link->clicks.unique_human, SPAN_ARG(link->target));
+		       (unsigned long long)link->clicks.unique_human);
+		answer_print(link->target);
+		putchar('\n');
 	}
 	return 0;
 }
@@ -218,9 +220,10 @@ static int show_link(void *context, const struct store_link *link) {
 static int report_campaign_links(const struct report *r) {
 	struct err err;
 
-	if (r->form == ANSWER_TEXT)
-		printf("campaign %s  list %s  %s\n%5s %10s %10s %10s %14s  target\n", r->id, r->campaign->list,
-		       r->campaign->name, "link", "total", "human", "unique", "unique human");
+	if (r->form == ANSWER_TEXT) {
+		answer_campaign(r->campaign);
+		printf("\n%5s %10s %10s %10s %14s  target\n", "link", "total", "human", "unique", "unique human");
+	}
 	if (store_each_link(r->store, r->campaign->id, show_link, (void *)(uintptr_t)r, &err) != 0)
 		return command_fail(EX_IOERR, "%s", err.text);
 	return EX_OK;

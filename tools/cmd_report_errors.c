@@ -87,8 +87,9 @@ static void print_csv(const struct errors *errors) {
 static void print_text(const struct errors *errors) {
 	size_t i;
 
-	printf("campaign %s  list %s  %s\n  sent %llu  errors %llu\n", errors->id, errors->campaign->list,
-	       errors->campaign->name, (unsigned long long)errors->campaign->sends, (unsigned long long)errors->total);
+	answer_campaign(errors->campaign);
+	printf("\n  sent %llu  errors %llu\n", (unsigned long long)errors->campaign->sends,
+	       (unsigned long long)errors->total);
 	if (errors->count == 0)
 		return;
 	printf("\n  %-12s  %-20s %10s %9s\n", "kind", "reason", "count", "share");

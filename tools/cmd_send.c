@@ -41,13 +41,12 @@ static int show_send(void *context, const struct store_send *send) {
 static int show_campaign(void *context, struct store *store, const struct store_campaign *campaign) {
 	const struct command *command = context;
 	struct show show = {.command = command};
-	char id[HEX64_SIZE];
 	struct err err;
 
-	hex64_format(id, campaign->id);
-	if (!command->json)
-		printf("campaign %s  list %s  %s  %llu sent\n", id, campaign->list, campaign->name,
-		       (unsigned long long)campaign->sends);
+	if (!command->json) {
+		answer_campaign(campaign);
+		printf("  %llu sent\n", (unsigned long long)campaign->sends);
+	}
 	if (store_each_send(store, campaign->id, show_send, &show, &err) != 0)
 		return command_fail(EX_IOERR, "%s", err.text);
 	return EX_OK;

@@ -108,6 +108,8 @@ static void test_faults(void **state) {
 	        {"source x\nrefused provider=nobody \"text\"\n", "rules:2: not a condition"},
 	        {"source x\nrefused colour=red \"text\"\n", "rules:2: not a condition"},
 	        {"provider one\n", "rules:1: a provider needs a name and its hosts"},
+	        {"source x\nrefused with \"text\"\n", "rules:2: not a condition"},
+	        {"source x\nrefused \"text\" unless \"word\" with \"that\"\n", "rules:2: not a condition"},
 	        {"include other\n", "rules:1: included too deep, or not from a file: \"other\""},
 	};
 	size_t i;
@@ -156,7 +158,8 @@ static void test_missing_file(void **state) {
 	"temporary_other \"word \"\n"                                                                                  \
 	"domain_unknown status=5.8.1\n"                                                                                \
 	"too_large reply=577\n"                                                                                        \
-	"refused uncoded \"perhaps\"\n"
+	"refused uncoded \"perhaps\"\n"                                                                                \
+	"too_large \"brick\" with \"heavy\" \"wide * load\" unless \"feather\"\n"
 
 /* How a rule fits. */
 static void test_matching(void **state) {
@@ -189,6 +192,16 @@ static void test_matching(void **state) {
 	        {"", "550 5.8.0 perhaps", "refused", "rules:12"},
 	        {"", "550 5.8.1 perhaps", "domain_unknown", "rules:10"},
 	        {"", "550 5.8.3 perhaps", "refused", "rules:12"},
+	        {"", "550 brick", "permanent_other", ""},
+	        {"", "550 heavy", "permanent_other", ""},
+	        {"", "550 brick is heavy", "too_large", "rules:13"},
+	        {"", "550 heavy are the bricks", "too_large", "rules:13"},
+	        {"", "550 a wide, wide load of brick", "too_large", "rules:13"},
+	        {"", "550 heavy brick, heavy feather", "permanent_other", ""},
+	        {"",
+	         "550 brick 123456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 "
+	         "123456789 123456789 123456789 123456789 heavy",
+	         "permanent_other", ""},
 	};
 	struct buf errors;
 	struct rules *rules = parse(RULES, &errors);
