@@ -2,6 +2,7 @@
 #include "bounced/intake_private.h"
 
 #define DAY 86400
+#define MONTH (31 * DAY)
 #define FIELD_MAX 8192
 
 static void set_fault(struct entry *entry, const char *fault) {
@@ -9,10 +10,12 @@ static void set_fault(struct entry *entry, const char *fault) {
 }
 
 int intake_find_sent(struct intake *in, struct entry *entry, const struct token *token, struct err *err) {
-	/* Mail that waited before the splitter was recorded at its first try. */
-	time_t made = token->purpose == TOKEN_BOUNCE ? (time_t)token->time : in->now;
-	time_t oldest = made - in->world->conf->bounced.token_age;
-	bool found;
+	/* Mail that waited before the splitter was recorded at its first try.  A link has
+	 * no time, and holds for ever: any send on record will do. */
+	const struct conf *conf = in->world->conf;
+	bool is_bounce = token->purpose == TOKEN_BOUNCE, found;
+	time_t made = is_bounce ? (time_t)token->time : in->now;
+	time_t oldest = made - (is_bounce ? conf->bounced.token_age : conf->store.keep_months * MONTH);
 
 	if (store_find_sent(in->tools->store, token->campaign, token->address_key, oldest > 0 ? oldest : 0, made + DAY,
 	                    &entry->sent, &found, err) != 0)
@@ -98,16 +101,23 @@ static bool find_in_uris(const struct intake *in, struct span value, struct toke
 	return false;
 }
 
-/* A complaint proves itself by what only the recipient's copy held. */
+/* A complaint proves itself by what only the recipient's copy held: its return path,
+ * or its link, as complaints come late. */
 static int charge_returned(struct intake *in, struct entry *entry, struct err *err) {
 	struct token token;
 	struct buf value;
 	bool found;
 
+	if (find_token(in, span_of(in->report.returned_from), &token)) {
+		set_fault(entry, "");
+		if (charge_token(in, entry, &token, err) != 0)
+			return -1;
+		if (entry->bounce.fault.len == 0)
+			return 0;
+	}
 	buf_init(&value, FIELD_MAX);
-	found = find_token(in, span_of(in->report.returned_from), &token) ||
-	        (report_returned_field(&in->report, SPAN("List-Unsubscribe"), &value) &&
-	         find_in_uris(in, buf_span(&value), &token));
+	found = report_returned_field(&in->report, SPAN("List-Unsubscribe"), &value) &&
+	        find_in_uris(in, buf_span(&value), &token);
 	buf_free(&value);
 	if (!found)
 		return 0;

@@ -84,12 +84,14 @@ int intake_unsubscribe(struct intake *in, struct entry *entry, const struct mail
 
 struct asked {
 	time_t since;
-	size_t count;
+	size_t records;
+	size_t count; /* of those, the ones that were sent a mail */
 };
 
 static int count_asked(void *context, const struct store_bounce_row *row) {
 	struct asked *asked = context;
 
+	asked->records += row->bounce.time > asked->since;
 	asked->count += row->bounce.time > asked->since && row->bounce.fault.len == 0 &&
 	                (span_equal(row->bounce.category, SPAN(asked_to_join)) ||
 	                 span_equal(row->bounce.category, SPAN(asked_to_leave)));
@@ -103,8 +105,9 @@ static int may_ask(struct intake *in, const struct entry *entry, bool *may_r, st
 
 	if (store_each_bounce(in->tools->store, &which, count_asked, &asked, err) != 0)
 		return -1;
-	*may_r = recent_allow(in->tools->recent, which.address_key, in->now, asked.count,
-	                      (size_t)in->world->conf->webd.mails_per_address);
+	/* With so many in a day the ones that count may lie behind those looked at. */
+	*may_r = asked.records < LOOK_BACK && recent_allow(in->tools->recent, which.address_key, in->now, asked.count,
+	                                                   (size_t)in->world->conf->webd.mails_per_address);
 	return 0;
 }
 
@@ -145,7 +148,10 @@ static int ask(struct intake *in, struct entry *entry, const struct conf_list *l
 	write_proof(in, entry);
 	if (kind == CONFIRM_JOIN)
 		confirm.proof = buf_span(&entry->detail);
-	return confirm_mail_send(in->world->mails, in->world->conf, in->world->ring, list, &confirm, err);
+	if (confirm_mail_send(in->world->mails, in->world->conf, in->world->ring, list, &confirm, err) == 0)
+		return 0;
+	recent_take_back(in->tools->recent, entry->bounce.address_key);
+	return -1;
 }
 
 /* Our own mail come back: to answer it would never end. */

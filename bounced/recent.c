@@ -49,3 +49,14 @@ bool recent_allow(struct recent *recent, uint64_t address_key, time_t now, size_
 	pthread_mutex_unlock(&recent->lock);
 	return allowed;
 }
+
+void recent_take_back(struct recent *recent, uint64_t address_key) {
+	size_t i;
+
+	pthread_mutex_lock(&recent->lock);
+	for (i = 0; i < KEPT && recent->entries[i].address_key != address_key; i++)
+		;
+	if (i < KEPT)
+		recent->entries[i] = (struct entry){0};
+	pthread_mutex_unlock(&recent->lock);
+}

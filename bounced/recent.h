@@ -21,5 +21,7 @@ void recent_free(struct recent **recent);
 /* May the address get another, when `before` were sent that are on record?  Then
  * it is counted. */
 bool recent_allow(struct recent *recent, uint64_t address_key, time_t now, size_t before, size_t limit);
+/* Takes back one that was counted: its mail was not sent. */
+void recent_take_back(struct recent *recent, uint64_t address_key);
 
 #endif

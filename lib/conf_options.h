@@ -111,7 +111,7 @@
 	TEXTS(trusted_proxy, network, "{}", "proxies whose X-Forwarded-For says who the reader is")                    \
 	TEXT(tls_cert, path_or_empty, "", "certificate with its chain, PEM; empty: plain HTTP, behind a proxy")        \
 	TEXT(tls_key, path_or_empty, "", "private key of tls_cert, PEM")                                               \
-	INT(threads, 0, 0, 256, "threads that serve connections; 0: one for each processor")                           \
+	INT(threads, 0, 0, 256, "threads that serve connections; 0: two for each processor")                           \
 	INT(connections, 4096, 16, 1000000, "connections open at once; a newer one takes the place of an idle one")    \
 	INT(connections_per_ip, 64, 1, 1000000, "the same for each address that is no trusted proxy's")                \
 	TIME(timeout, "10s", 1, 3600, "how long a request, or its answer, may take to cross the net")                  \

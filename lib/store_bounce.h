@@ -11,7 +11,8 @@
  *
  *  - roll-up (store_rollup) of the campaign: kind "bounce" for each failure,
  *    "bounce.hard" for the permanent ones, "bounce.CATEGORY" for each category,
- *    one for each send, however many reports come of it; "complaint";
+ *    one for each send, however many reports come of it; "complaint", one for each
+ *    campaign and address;
  *  - feedback by stream and domain of the recipient, which the warm-up's gates and
  *    the breaker read (store_each_feedback);
  *  - temporary failures of an address by local day (N9).

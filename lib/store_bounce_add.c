@@ -24,6 +24,9 @@ static const char insert_text[] =
 static const char counted_text[] =
         "SELECT 1 FROM bounce WHERE address_key = ?1 AND address_key <> 0 AND campaign = ?2 AND sent = ?3"
         " AND failure > 0 AND fault = '' LIMIT 1";
+static const char complained_text[] =
+        "SELECT 1 FROM bounce WHERE address_key = ?1 AND address_key <> 0 AND campaign = ?2 AND feedback = ?3"
+        " AND fault = '' LIMIT 1";
 static const char mail_text[] = "INSERT INTO bounce_mail (id, size, mail) VALUES (?1, ?2, ?3)";
 static const char feedback_text[] =
         "INSERT INTO feedback (stream, hour, domain, hard, soft, refused, complaint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
@@ -73,9 +76,9 @@ int bounce_feedback(struct store_sqlite *store, const struct store_bounce *b, ti
 	return sql_run(store, add, err);
 }
 
-/* Has this send failed before?  Its other reports are on record, and no more. */
-static int was_counted(struct store_sqlite *store, const struct store_bounce *b, bool *counted_r, struct err *err) {
-	struct sqlite3_stmt *find = sql_get(store, counted_text, err);
+int bounce_was_counted(struct store_sqlite *store, const struct store_bounce *b, bool *counted_r, struct err *err) {
+	bool complaint = b->feedback == STORE_FEEDBACK_COMPLAINT;
+	struct sqlite3_stmt *find = sql_get(store, complaint ? complained_text : counted_text, err);
 	long long number;
 
 	*counted_r = false;
@@ -83,7 +86,7 @@ static int was_counted(struct store_sqlite *store, const struct store_bounce *b,
 		return -1;
 	sql_bind_key(find, 1, b->address_key);
 	sql_bind_key(find, 2, b->campaign);
-	sql_bind_number(find, 3, b->sent);
+	sql_bind_number(find, 3, complaint ? (long long)b->feedback : (long long)b->sent);
 	return sql_number(store, find, counted_r, &number, err);
 }
 
@@ -175,9 +178,10 @@ static int apply(struct store_sqlite *store, struct tally *tally, const struct s
 
 	if (b->failure && first && bounce_tally(tally, b, b->time, 1, err) != 0)
 		return -1;
-	if (b->feedback == STORE_FEEDBACK_COMPLAINT && tally_count(tally, b->campaign, COMPLAINT, b->time, 1, err) != 0)
+	if (b->feedback == STORE_FEEDBACK_COMPLAINT && first &&
+	    tally_count(tally, b->campaign, COMPLAINT, b->time, 1, err) != 0)
 		return -1;
-	if ((first || !b->failure) && bounce_feedback(store, b, b->time, 1, err) != 0)
+	if (first && bounce_feedback(store, b, b->time, 1, err) != 0)
 		return -1;
 	for (i = 0; i < b->change_count; i++)
 		if (status_change(store, &b->changes[i], &changed, err) != 0)
@@ -193,7 +197,7 @@ static int add_one(struct store_sqlite *store, struct tally *tally, const struct
                    enum store_bounce_result *result_r, struct err *err) {
 	bool counts = b->fault.len == 0, counted = false, new;
 
-	if (counts && b->failure && was_counted(store, b, &counted, err) != 0)
+	if (counts && bounce_was_counted(store, b, &counted, err) != 0)
 		return -1;
 	if (insert(store, b, counts && b->failure && !counted, &new, err) != 0)
 		return -1;

@@ -9,6 +9,9 @@
 
 /* All inside a transaction that writes. */
 
+/* Has this send failed before, or the recipient complained of the campaign?  Further
+ * reports of it are on record, and no more. */
+int bounce_was_counted(struct store_sqlite *store, const struct store_bounce *bounce, bool *counted_r, struct err *err);
 /* Adds `delta` to the kinds of the roll-up that the failure counts in. */
 int bounce_tally(struct tally *tally, const struct store_bounce *bounce, time_t when, int delta, struct err *err);
 int bounce_feedback(struct store_sqlite *store, const struct store_bounce *bounce, time_t when, int delta,

@@ -47,8 +47,16 @@ int sqlite_trim_bounces(struct store *base, const struct store_keep *keep, struc
 int bounces_erase(struct store_sqlite *store, uint64_t address_key, struct err *err) {
 	static const char records[] = "DELETE FROM bounce WHERE address_key = ?1 AND address_key <> 0";
 	static const char failures[] = "DELETE FROM soft WHERE address_key = ?1";
+	/* Those that prove nothing know no key: they may name the address, or hold it. */
+	static const char unproven[] =
+	        "DELETE FROM bounce WHERE id IN (SELECT bounce.id FROM address JOIN bounce"
+	        " LEFT JOIN bounce_mail ON bounce_mail.id = bounce.id WHERE address.key = ?1 AND fault <> ''"
+	        " AND (lower(recipient) = lower(address) OR instr(lower(sender), lower(address)) > 0"
+	        " OR instr(lower(diagnostic), lower(address)) > 0"
+	        " OR instr(lower(CAST(mail AS TEXT)), lower(address)) > 0))";
 
-	if (run_with(store, records, (long long)address_key, err) != 0)
+	if (run_with(store, records, (long long)address_key, err) != 0 ||
+	    run_with(store, unproven, (long long)address_key, err) != 0)
 		return -1;
 	return run_with(store, failures, (long long)address_key, err);
 }
@@ -73,7 +81,8 @@ static struct span copy(char *out, size_t size, struct span text) {
 static int find_counted(struct store_sqlite *store, int64_t id, struct counted *counted_r, bool *found_r,
                         struct err *err) {
 	struct sqlite3_stmt *find = sql_get(store,
-	                                    "SELECT time, campaign, category, stream, domain, failure, feedback FROM"
+	                                    "SELECT time, campaign, category, stream, domain, failure, feedback,"
+	                                    " address_key, sent FROM"
 	                                    " bounce WHERE id = ?1 AND fault = ''",
 	                                    err);
 	int result;
@@ -92,6 +101,8 @@ static int find_counted(struct store_sqlite *store, int64_t id, struct counted *
 		        .domain = copy(counted_r->domain, sizeof counted_r->domain, sql_column_text(find, 4)),
 		        .failure = sqlite3_column_int(find, 5) > 0,
 		        .feedback = (enum store_feedback_kind)sqlite3_column_int(find, 6),
+		        .address_key = sql_column_key(find, 7),
+		        .sent = sqlite3_column_int64(find, 8),
 		};
 		result = SQLITE_DONE;
 	}
@@ -116,15 +127,14 @@ static int update(struct store_sqlite *store, int64_t id, const struct store_bou
 	return sql_run(store, set, err);
 }
 
-/* Takes away what it counted as, and counts it as what it is judged to be.  One that
- * was not counted (another report of the same send was) stays so, unless it was
- * none of a failure before. */
+/* Takes away what it counted as, and counts it as what it is judged to be, unless
+ * another report of the same send is counted. */
 static int recount(struct store_sqlite *store, struct tally *tally, int64_t id, const struct store_bounce *judged,
                    struct err *err) {
 	struct counted was;
 	struct store_bounce now;
 	size_t changed = 0, i;
-	bool found;
+	bool found, other = false;
 
 	if (find_counted(store, id, &was, &found, err) != 0)
 		return -1;
@@ -133,17 +143,19 @@ static int recount(struct store_sqlite *store, struct tally *tally, int64_t id, 
 	now = was.bounce;
 	now.category = judged->category;
 	now.feedback = judged->feedback;
-	if (was.bounce.failure && bounce_tally(tally, &was.bounce, was.bounce.time, -1, err) != 0)
+	if (was.bounce.failure && (bounce_tally(tally, &was.bounce, was.bounce.time, -1, err) != 0 ||
+	                           bounce_feedback(store, &was.bounce, was.bounce.time, -1, err) != 0))
 		return -1;
-	if (judged->failure && bounce_tally(tally, &now, now.time, 1, err) != 0)
+	if (!was.bounce.failure && bounce_was_counted(store, &now, &other, err) != 0)
 		return -1;
-	if (bounce_feedback(store, &was.bounce, was.bounce.time, -1, err) != 0 ||
-	    bounce_feedback(store, &now, now.time, 1, err) != 0)
+	now.failure = judged->failure && !other;
+	if (now.failure &&
+	    (bounce_tally(tally, &now, now.time, 1, err) != 0 || bounce_feedback(store, &now, now.time, 1, err) != 0))
 		return -1;
 	for (i = 0; i < judged->change_count; i++)
 		if (status_change(store, &judged->changes[i], &changed, err) != 0)
 			return -1;
-	return update(store, id, judged, judged->failure, err);
+	return update(store, id, judged, now.failure, err);
 }
 
 int sqlite_rejudge_bounce(struct store *base, int64_t id, const struct store_bounce *judged, struct err *err) {

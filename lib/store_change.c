@@ -33,10 +33,10 @@ static int read_place(struct store_sqlite *store, uint64_t key, struct span list
 	return outcome;
 }
 
-/* The last word about a place was `active`. */
-static int is_agreed(struct store_sqlite *store, const struct store_change *change, bool *agreed_r, struct err *err) {
+/* The reader's last word about a place, which a block is not: was it `status`? */
+static int is_last_word(struct store_sqlite *store, const struct store_change *change, bool *is_r, struct err *err) {
 	static const char text[] = "SELECT status FROM change WHERE address_key = ?1 AND list = ?2"
-	                           " AND reason <> 'erased' ORDER BY id DESC LIMIT 1";
+	                           " AND reason <> 'erased' AND status <> 2 ORDER BY id DESC LIMIT 1";
 	struct sqlite3_stmt *find = sql_get(store, text, err);
 	long long status;
 
@@ -44,26 +44,25 @@ static int is_agreed(struct store_sqlite *store, const struct store_change *chan
 		return -1;
 	sql_bind_key(find, 1, change->address_key);
 	sql_bind_text(find, 2, change->list);
-	if (sql_number(store, find, agreed_r, &status, err) != 0)
+	if (sql_number(store, find, is_r, &status, err) != 0)
 		return -1;
-	*agreed_r = *agreed_r && status == STORE_ACTIVE;
+	*is_r = *is_r && status == change->status;
 	return 0;
 }
 
 static int is_news(struct store_sqlite *store, const struct store_change *change, const struct place *place,
                    bool *news_r, struct err *err) {
-	bool agreed;
+	bool first_consent = change->status == STORE_ACTIVE && place->status == STORE_ACTIVE;
+	bool under_block = change->status == STORE_UNSUBSCRIBED && place->status == STORE_BLOCKED;
+	bool said;
 
 	/* The values are in the order of strength. */
-	*news_r = change->status > place->status;
-	if (change->status != STORE_ACTIVE)
+	*news_r = change->status > place->status || (change->status == STORE_ACTIVE && place->status != STORE_ACTIVE);
+	if (!first_consent && !under_block)
 		return 0;
-	*news_r = place->status != STORE_ACTIVE;
-	if (*news_r)
-		return 0;
-	if (is_agreed(store, change, &agreed, err) != 0)
+	if (is_last_word(store, change, &said, err) != 0)
 		return -1;
-	*news_r = !agreed;
+	*news_r = !said;
 	return 0;
 }
 
@@ -100,6 +99,14 @@ static int set(struct store_sqlite *store, const struct store_change *change, st
 	sql_bind_text(statement, 5, change->reason);
 	sql_bind_text(statement, 6, change->detail);
 	return sql_run(store, statement, err);
+}
+
+/* One who leaves while they are blocked stays blocked; that they left is on record. */
+static int put(struct store_sqlite *store, const struct store_change *change, const struct place *place,
+               struct err *err) {
+	if (change->status == STORE_ACTIVE)
+		return lift(store, change, place, err);
+	return change->status > place->status ? set(store, change, err) : 0;
 }
 
 int change_record(struct store_sqlite *store, const struct store_change *change, struct err *err) {
@@ -149,8 +156,7 @@ int status_change(struct store_sqlite *store, const struct store_change *change,
 	if (!news)
 		return 0;
 	++*changed;
-	if ((change->status == STORE_ACTIVE ? lift(store, change, &place, err) : set(store, change, err)) != 0 ||
-	    change_record(store, change, err) != 0 ||
+	if (put(store, change, &place, err) != 0 || change_record(store, change, err) != 0 ||
 	    add_address(store, change->address_key, change->address, change->status == STORE_ACTIVE, err) != 0)
 		return -1;
 	return change->event == NULL ? 0 : events_add(store, change->event, 1, err);

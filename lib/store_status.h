@@ -10,7 +10,8 @@
  * unsubscribed before active.
  *
  * A change to what already is changes nothing and adds no record: the first
- * reason and date stay.  `unsubscribed` does not weaken `blocked`.  `active`
+ * reason and date stay.  `unsubscribed` does not weaken `blocked`; it is recorded
+ * beside it, once, so that it is there when the block is lifted.  `active`
  * lifts what the same place (address, or that list) says, and no more.  The first
  * `active` for a place without a record is news, too: it is the consent.
  *

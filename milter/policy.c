@@ -16,6 +16,8 @@
 #define QUESTIONS_MAX 1048576 /* octets of the questions of one batch */
 #define BATCH 100             /* questions before their answers are read */
 #define ANSWER_MAX 1024
+#define RESTART_MS 1500
+#define RESTART_STEP_MS 50
 #define PATIENCE_MS 2000 /* beyond the time that an answer may take by the configuration */
 
 struct policy_client {
@@ -119,6 +121,18 @@ static int connect_to(struct policy_client *client, const char *listen, long lon
 	return 0;
 }
 
+/* A restart takes a moment: worth waiting for, as Postfix does. */
+static int connect_patiently(struct policy_client *client, const char *listen, long long deadline, struct err *err) {
+	long long end = now_ms() + RESTART_MS;
+
+	while (connect_to(client, listen, deadline, err) != 0) {
+		if (now_ms() >= end || now_ms() >= deadline)
+			return -1;
+		poll(NULL, 0, RESTART_STEP_MS);
+	}
+	return 0;
+}
+
 static int send_all(struct policy_client *client, struct span bytes, long long deadline) {
 	while (bytes.len > 0) {
 		ssize_t sent = send(client->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
@@ -166,14 +180,14 @@ typedef void take_answer(void *context, size_t index, struct span action);
 static int converse(struct policy_client *client, const struct conf *conf, struct span questions, size_t count,
                     take_answer *take, void *context, struct err *err) {
 	long long deadline = now_ms() + conf->policyd.time_limit * 2000 + PATIENCE_MS;
-	int tries;
+	int tries, cause;
 
 	for (tries = 0; tries < 2; tries++) {
 		bool kept = client->fd >= 0;
 		size_t taken = 0, answered = 0;
 		struct span action;
 
-		if (!kept && connect_to(client, conf->policyd.listen, deadline, err) != 0)
+		if (!kept && connect_patiently(client, conf->policyd.listen, deadline, err) != 0)
 			return -1;
 		buf_reset(&client->input);
 		if (send_all(client, questions, deadline) == 0)
@@ -181,9 +195,10 @@ static int converse(struct policy_client *client, const struct conf *conf, struc
 				take(context, answered++, action);
 		if (answered == count)
 			return 0;
-		err_set(err, "todoku-policyd does not answer at %s: %s", conf->policyd.listen, strerror(errno));
+		cause = errno;
+		err_set(err, "todoku-policyd does not answer at %s: %s", conf->policyd.listen, strerror(cause));
 		disconnect(client);
-		if (!kept || answered > 0 || errno == ETIMEDOUT)
+		if (!kept || answered > 0 || cause == ETIMEDOUT)
 			break;
 	}
 	return -1;

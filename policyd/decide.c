@@ -35,6 +35,8 @@ void decider_free(struct decider **decider) {
 		return;
 	if (d->store != NULL)
 		store_pool_give(d->policy->pool, &d->store, false);
+	if (d->snapshot != NULL)
+		snapshot_put(&d->snapshot);
 	limits_free(&d->limits);
 	store_filter_free(&d->filter);
 	free(d);
@@ -199,8 +201,12 @@ void decide_count(struct decider *d, const struct answer *answer) {
 }
 
 /* What passes or waits at RCPT is decided upon at the end, and told then. */
+static bool is_final(const struct question *q, const struct answer *answer) {
+	return !span_equal(q->stage, SPAN("rcpt")) ||
+	       (answer->kind != ANSWER_PASS && answer->kind != ANSWER_HOLD && answer->kind != ANSWER_DISCARD);
+}
+
 static void record(struct decider *d, const struct question *q, const struct answer *answer) {
-	bool final = !span_equal(q->stage, SPAN("rcpt"));
 	char rcpt[LOG_ADDRESS_SIZE], queue_id[64];
 	struct decision decision = {
 	        .time = now_seconds(),
@@ -217,9 +223,6 @@ static void record(struct decider *d, const struct question *q, const struct ans
 	        .message_id = q->message_id,
 	};
 
-	decide_count(d, answer);
-	if (!final && (answer->kind == ANSWER_PASS || answer->kind == ANSWER_HOLD || answer->kind == ANSWER_DISCARD))
-		return;
 	decisions_add(d->policy->log, &decision);
 	if (answer->kind == ANSWER_PASS)
 		return;
@@ -254,7 +257,9 @@ void decide_one(struct decider *d, struct question *q, struct answer *answer) {
 	}
 	if (!q->list->shadow)
 		settle(d, q, answer);
-	record(d, q, answer);
+	decide_count(d, answer);
+	if (is_final(q, answer))
+		record(d, q, answer);
 	if (q->list->shadow)
 		answer_pass(answer, "shadow");
 }

@@ -31,9 +31,10 @@ struct decide_origin {
 struct decider {
 	struct policy *policy;
 	struct limits *limits;
-	const struct policy_world *world; /* of the request at hand */
-	long long limits_of;              /* the world's `loaded` */
-	struct store *store;              /* NULL: to be opened */
+	struct snapshot *snapshot; /* of the world; taken anew after a reload */
+	unsigned generation;
+	const struct policy_world *world;
+	struct store *store; /* NULL: to be opened */
 	long long opened;
 	long long pause_to; /* the store failed: not asked before */
 	struct err failure;

@@ -39,6 +39,7 @@ static void reload(struct policy *policy, const struct daemon *daemon) {
 		policy_world_free(&world);
 		return;
 	}
+	atomic_fetch_add(&policy->generation, 1);
 	log_line(CONF_LOG_INFO, "reloaded", "file", daemon->conf_file, NULL);
 }
 
@@ -46,11 +47,10 @@ static void log_totals(const struct policy *policy) {
 	const struct policy_totals *t = &policy->totals;
 	char n[7][24];
 
-	log_line(CONF_LOG_INFO, "totals", "requests", log_number(n[0], (long long)t->requests), "passed",
-	         log_number(n[1], (long long)t->passed), "held", log_number(n[2], (long long)t->held), "deferred",
-	         log_number(n[3], (long long)t->deferred), "rejected", log_number(n[4], (long long)t->rejected),
-	         "discarded", log_number(n[5], (long long)t->discarded), "errors",
-	         log_number(n[6], (long long)t->errors), NULL);
+	log_line(CONF_LOG_INFO, "totals", "passed", log_number(n[1], (long long)t->passed), "held",
+	         log_number(n[2], (long long)t->held), "deferred", log_number(n[3], (long long)t->deferred), "rejected",
+	         log_number(n[4], (long long)t->rejected), "discarded", log_number(n[5], (long long)t->discarded),
+	         "errors", log_number(n[6], (long long)t->errors), NULL);
 }
 
 /* Until it is to end. */

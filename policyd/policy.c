@@ -41,7 +41,6 @@ struct policy_world *policy_world_load(const char *conf_file, struct buf *errors
 	if (world->zone == NULL)
 		buf_printf(errors, "timezone: %s\n", err.text);
 	world->hostname = find_hostname(world->conf);
-	world->loaded = (long long)metrics_now();
 	if (world->ring == NULL || world->zone == NULL || world->hostname == NULL)
 		policy_world_free(&world);
 	return world;
@@ -109,19 +108,26 @@ void policy_count(struct policy *policy, struct metrics *metrics) {
 	        metrics_get(metrics, METRICS_GAUGE, "todoku_policyd_messages", "", "Messages under way or remembered");
 }
 
+/* Once, not each second. */
+static void say_tidy_failed(struct policy *policy, bool failed, const char *reason) {
+	if (failed && !policy->tidy_failing)
+		log_line(CONF_LOG_WARNING, "tidy_failed", "reason", reason, "effect",
+		         "units that nobody uses stay here, figures wait", NULL);
+	policy->tidy_failing = failed;
+}
+
 static void tidy_store(struct policy *policy, long idle_ms) {
 	struct err err = {""};
 	struct store *store = store_pool_take(policy->pool, &err);
 	bool failed;
 
 	if (store == NULL) {
-		log_line(CONF_LOG_WARNING, "tidy_failed", "reason", err.text, NULL);
+		say_tidy_failed(policy, true, err.text);
 		return;
 	}
 	failed = slices_return(ledger_slices(policy->ledger), store, idle_ms, &err) != 0 ||
 	         traffic_flush(policy->traffic, store, now_seconds(), &err) != 0;
-	if (failed)
-		log_line(CONF_LOG_WARNING, "tidy_failed", "reason", err.text, NULL);
+	say_tidy_failed(policy, failed, err.text);
 	store_pool_give(policy->pool, &store, failed);
 }
 

@@ -22,8 +22,7 @@ struct policy_world {
 	struct conf *conf;
 	struct keyring *ring;
 	struct zone *zone;
-	char *hostname;   /* of this host's queue ids */
-	long long loaded; /* tells this one from any other */
+	char *hostname; /* of this host's queue ids */
 };
 /* NULL with the errors, one a line. */
 struct policy_world *policy_world_load(const char *conf_file, struct buf *errors);
@@ -31,7 +30,7 @@ void policy_world_free(struct policy_world **world);
 
 /* Since the start. */
 struct policy_totals {
-	_Atomic uint64_t requests, passed, held, deferred, rejected, discarded, errors, bad;
+	_Atomic uint64_t passed, held, deferred, rejected, discarded, errors, bad;
 };
 
 /* The same by outcome, for Prometheus: todoku_policyd_decisions_total; one of a recipient at
@@ -44,6 +43,7 @@ struct policy_metrics {
 
 struct policy {
 	struct snapshot_box *worlds; /* of struct policy_world */
+	_Atomic unsigned generation; /* of the world in force; one more after each reload */
 	struct store_pool *pool;
 	struct ledger *ledger;
 	struct traffic *traffic;
@@ -54,6 +54,7 @@ struct policy {
 	/* A stream was found changed by this process: stopped, or its breaker opened or closed. */
 	void (*alert)(void *context, const struct conf *conf, const struct conf_stream *stream, const void *today);
 	void *alert_context;
+	bool tidy_failing; /* said so */
 	struct policy_totals totals;
 	struct policy_metrics metrics;
 };

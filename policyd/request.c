@@ -361,21 +361,27 @@ static void dispatch(struct decider *d, struct decide_talk *talk, const struct p
 		policy_answer(out, SPAN("DUNNO"));
 }
 
+/* The world in force; what was remembered of another one is forgotten. */
+static void take_world(struct decider *d) {
+	unsigned generation = atomic_load(&d->policy->generation);
+
+	if (d->snapshot != NULL && d->generation == generation)
+		return;
+	if (d->snapshot != NULL)
+		snapshot_put(&d->snapshot);
+	d->snapshot = snapshot_get(d->policy->worlds);
+	d->generation = generation;
+	d->world = snapshot_value(d->snapshot);
+	limits_reset(d->limits);
+	memset(d->domains, 0, sizeof d->domains);
+	d->origin.known = false;
+}
+
 void decider_answer(struct decider *d, struct decide_talk *talk, const struct policy_request *request,
                     struct buf *out) {
-	struct snapshot *snapshot = snapshot_get(d->policy->worlds);
 	uint64_t started = metrics_now();
 
-	d->world = snapshot_value(snapshot);
-	if (d->limits_of != d->world->loaded) {
-		limits_reset(d->limits);
-		memset(d->domains, 0, sizeof d->domains);
-		d->origin.known = false;
-		d->limits_of = d->world->loaded;
-	}
-	d->policy->totals.requests++;
+	take_world(d);
 	dispatch(d, talk, request, out);
-	d->world = NULL;
-	snapshot_put(&snapshot);
 	metric_observe(d->policy->metrics.seconds, metrics_now() - started);
 }

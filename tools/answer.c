@@ -12,6 +12,7 @@
 #include "lib/csv.h"
 #include "lib/priv.h"
 #include "lib/token.h"
+#include "lib/utf8.h"
 
 #define LINE_MAX_OCTETS 1048576
 
@@ -80,6 +81,26 @@ void answer_columns(const char *names) {
 	printf("%s\r\n", names);
 }
 
+void answer_print(struct span text) {
+	while (text.len > 0) {
+		size_t size = utf8_size(text);
+
+		if (size == 0 || utf8_is_control(text))
+			putchar('?');
+		else
+			fwrite(text.at, 1, size, stdout);
+		text = span_from(text, size == 0 ? 1 : size);
+	}
+}
+
+void answer_campaign(const struct store_campaign *campaign) {
+	char id[HEX64_SIZE];
+
+	hex64_format(id, campaign->id);
+	printf("campaign %s  list %s  ", id, campaign->list);
+	answer_print(span_of(campaign->name));
+}
+
 struct store *answer_store(const struct conf *conf) {
 	struct store *store = NULL;
 	struct err err;
@@ -89,6 +110,38 @@ struct store *answer_store(const struct conf *conf) {
 	if (store == NULL)
 		command_fail(EX_IOERR, "%s", err.text);
 	return store;
+}
+
+int answer_campaigns(struct command *command, const char *columns,
+                     int (*each)(void *context, struct store *store, const struct store_campaign *campaign),
+                     void *context) {
+	struct store_campaign *found = NULL;
+	struct store *store;
+	struct conf *conf;
+	size_t count = 0, i;
+	struct err err;
+	int status;
+
+	if (command->argc != 1)
+		return command_usage(command, "one campaign is needed: its id (16 hex digits) or its name");
+	conf = command_conf(command);
+	if (conf == NULL)
+		return EX_CONFIG;
+	store = answer_store(conf);
+	if (store == NULL)
+		status = EX_IOERR;
+	else if (store_find_campaigns(store, span_of(command->argv[0]), &found, &count, &err) != 0)
+		status = command_fail(EX_IOERR, "%s", err.text);
+	else
+		status = count > 0 ? EX_OK : command_fail(1, "no campaign \"%s\" on record", command->argv[0]);
+	if (status == EX_OK && columns != NULL)
+		answer_columns(columns);
+	for (i = 0; i < count && status == EX_OK; i++)
+		status = each(context, store, &found[i]);
+	store_campaigns_free(&found, count);
+	store_close(&store);
+	conf_free(&conf);
+	return status;
 }
 
 int answer_reader(const struct keyring *ring, const char *argument, struct answer_reader *reader_r) {

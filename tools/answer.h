@@ -22,6 +22,12 @@ struct json_t *answer_text(struct span text);
 /* An instant, or null for 0. */
 struct json_t *answer_time(time_t when);
 
+/* A stranger's text on a terminal: whole, but each control character, or octet that
+ * is no UTF-8, as `?`. */
+void answer_print(struct span text);
+/* "campaign ID  list LIST  NAME", without a line end. */
+void answer_campaign(const struct store_campaign *campaign);
+
 /* A record of CSV: fields are added, then it is printed. */
 struct answer_record {
 	struct buf line;
@@ -43,6 +49,12 @@ void answer_columns(const char *names);
  * what is wrong.
  */
 struct store *answer_store(const struct conf *conf);
+
+/* Calls for each campaign that the one argument names, by id or name, until that fails;
+ * `columns`, where not NULL, before the first.  The status of the command. */
+int answer_campaigns(struct command *command, const char *columns,
+                     int (*each)(void *context, struct store *store, const struct store_campaign *campaign),
+                     void *context);
 
 /* A reader, as arguments name one: an address, or the 16 hex digits of its key. */
 struct answer_reader {

@@ -231,6 +231,42 @@ static int look_at_place(const struct address *a, struct place *place_r) {
 	return EX_OK;
 }
 
+/* What the reader had said about the place before it was blocked, or meanwhile. */
+struct last_word {
+	struct span list;
+	enum store_status status;
+	char reason[STORE_REASON_SIZE];
+};
+
+static int find_last_word(void *context, const struct store_change *change) {
+	struct last_word *word = context;
+
+	if (!span_equal(change->list, word->list) || change->status == STORE_BLOCKED)
+		return 0;
+	word->status = change->status;
+	snprintf(word->reason, sizeof word->reason, "%.*s", SPAN_ARG(change->reason));
+	return 0;
+}
+
+/* The block goes; in the same transaction one who had left has left again. */
+static int lift_block(const struct command *command, const struct address *a) {
+	struct last_word word = {.list = span_of(a->list), .status = STORE_ACTIVE};
+	struct store_change changes[2];
+	size_t count = 1;
+	struct err err;
+
+	if (store_each_change(a->store, a->reader.key, find_last_word, &word, &err) != 0)
+		return command_fail(EX_IOERR, "%s", err.text);
+	changes[0] = change_of(a, word.list, STORE_ACTIVE);
+	if (word.status == STORE_UNSUBSCRIBED) {
+		changes[count] = change_of(a, word.list, STORE_UNSUBSCRIBED);
+		changes[count++].reason = span_of(word.reason);
+	}
+	if (store_change_status(a->store, changes, count, NULL, &err) != 0)
+		return command_fail(EX_IOERR, "%s", err.text);
+	return tell(command, a, word.status, 1);
+}
+
 int address_unblock(struct command *command) {
 	struct address a;
 	struct place place = {.found = false};
@@ -246,7 +282,7 @@ int address_unblock(struct command *command) {
 		status = command_fail(1, "%s is not blocked%s%s; todoku address show says what is on record",
 		                      shown_address(&a), a.list[0] == '\0' ? "" : " for list ", a.list);
 	else if (status == EX_OK)
-		status = set_status(command, &a, STORE_ACTIVE, SPAN_NONE);
+		status = lift_block(command, &a);
 	address_close(&a);
 	return status;
 }

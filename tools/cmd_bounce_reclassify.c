@@ -136,13 +136,37 @@ static int look(void *context, const struct store_bounce_row *row) {
 	return outcome;
 }
 
-/* The block that the record itself led to, and no other. */
-static bool is_blocked_by(struct store *store, const struct change *change) {
+struct witness {
+	const struct reclassify *r;
+	bool found;
+};
+
+/* A report whose permanent failure stands. */
+static int is_witness(void *context, const struct store_bounce_row *row) {
+	struct witness *witness = context;
+	enum report_category category;
+	size_t i;
+
+	if (row->bounce.fault.len > 0 || report_category_of(row->bounce.category, &category) != 0 ||
+	    !report_is_permanent(category))
+		return 0;
+	for (i = 0; i < witness->r->count && witness->r->changes[i].id != row->id; i++)
+		;
+	witness->found = i == witness->r->count || report_is_permanent(witness->r->changes[i].category);
+	return witness->found;
+}
+
+/* The block that the record itself led to, and no other: nor does another report on
+ * record say that the address is dead. */
+static bool may_lift(const struct reclassify *r, struct store *store, const struct change *change) {
+	struct store_bounce_which which = {.address_key = change->address_key, .limit = LIMIT};
+	struct witness witness = {.r = r};
 	struct store_standing standing;
 	struct err err;
 
 	return store_find_standing(store, change->address_key, SPAN_NONE, &standing, &err) == 0 &&
-	       standing.status == STORE_BLOCKED && strcmp(standing.reason, change->was) == 0;
+	       standing.status == STORE_BLOCKED && strcmp(standing.reason, change->was) == 0 &&
+	       store_each_bounce(store, &which, is_witness, &witness, &err) == 0 && !witness.found;
 }
 
 static enum store_feedback_kind feedback_of(enum report_category category) {
@@ -154,7 +178,8 @@ static enum store_feedback_kind feedback_of(enum report_category category) {
 }
 
 /* What becomes of the address: blocked, free again, or as it was. */
-static const char *effect_of(struct store *store, const struct change *change, struct store_change *status) {
+static const char *effect_of(const struct reclassify *r, struct store *store, const struct change *change,
+                             struct store_change *status) {
 	enum report_category was;
 	bool blocks = change->action == REPORT_SUPPRESS && report_is_permanent(change->category);
 
@@ -172,7 +197,7 @@ static const char *effect_of(struct store *store, const struct change *change, s
 		was = REPORT_UNDETERMINED;
 	if (blocks && !report_is_permanent(was))
 		return "blocked";
-	if (!blocks && report_is_permanent(was) && is_blocked_by(store, change))
+	if (!blocks && report_is_permanent(was) && may_lift(r, store, change))
 		return "unblocked";
 	return "";
 }
@@ -189,9 +214,10 @@ static void print(const struct command *command, const struct change *change, co
 		       effect[0] == '\0' ? "" : "  ", effect);
 }
 
-static int apply(const struct command *command, struct store *store, const struct change *change, bool dry_run) {
+static int apply(const struct command *command, const struct reclassify *r, struct store *store,
+                 const struct change *change, bool dry_run) {
 	struct store_change status;
-	const char *effect = effect_of(store, change, &status);
+	const char *effect = effect_of(r, store, change, &status);
 	struct store_bounce judged = {
 	        .category = span_of(report_category_name(change->category)),
 	        .rule = span_of(change->rule),
@@ -237,7 +263,7 @@ static int run(const struct command *command, struct reclassify *r, struct store
 		return command_fail(EX_OSERR, "out of memory");
 	/* The oldest first: its block has the date that counts. */
 	for (i = r->count; i > 0 && status == EX_OK; i--)
-		status = apply(command, store, &r->changes[i - 1], dry_run);
+		status = apply(command, r, store, &r->changes[i - 1], dry_run);
 	if (status == EX_OK && !command->json)
 		printf("%llu looked at, %zu %s\n", (unsigned long long)r->looked_at, r->count,
 		       dry_run ? "would change" : "changed");

@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/store_bounce.h"
+#include "lib/utf8.h"
 #include "tools/answer.h"
 
-#define SHOWN 50
 #define MAIL_MAX (16U << 20)
 
 struct show {
@@ -117,6 +118,20 @@ static int print(void *context, const struct store_bounce_row *row) {
 	return 0;
 }
 
+/* On a terminal a stranger's mail moves nothing but the line. */
+static void write_mail(struct span mail) {
+	bool harmless = isatty(STDOUT_FILENO) == 0;
+	size_t size;
+
+	for (; mail.len > 0; mail = span_from(mail, size == 0 ? 1 : size)) {
+		size = utf8_size(mail);
+		if (harmless || mail.at[0] == '\n' || mail.at[0] == '\t' || (size > 0 && !utf8_is_control(mail)))
+			fwrite(mail.at, 1, size == 0 ? 1 : size, stdout);
+		else if (mail.at[0] != '\r')
+			putchar('?');
+	}
+}
+
 /* The mail itself, for a person who asked for this one. */
 static int print_mail(struct store *store, int64_t id) {
 	struct buf mail;
@@ -128,7 +143,7 @@ static int print_mail(struct store *store, int64_t id) {
 		status = command_fail(EX_IOERR, "%s", err.text);
 	else if (mail.len > 0) {
 		putchar('\n');
-		fwrite(mail.at, 1, mail.len, stdout);
+		write_mail(buf_span(&mail));
 		if (mail.at[mail.len - 1] != '\n')
 			putchar('\n');
 	}
@@ -167,15 +182,16 @@ static int choose(struct command *command, const struct conf *conf, struct store
 
 int bounce_show(struct command *command) {
 	struct store_bounce_which which = {.kept = command_flag(command, "--kept")};
+	const char *limit = command_option(command, "--limit", "50");
 	struct show show = {.command = command};
 	struct store *store = NULL;
 	struct conf *conf;
 	struct err err;
 	int status;
 
-	which.limit = strtol(command_option(command, "--limit", "0"), NULL, 10);
-	if (which.limit <= 0)
-		which.limit = SHOWN;
+	which.limit = strtol(limit, NULL, 10);
+	if (limit[strspn(limit, "0123456789")] != '\0' || which.limit <= 0)
+		return command_usage(command, "--limit: allowed: a number from 1");
 	if (command->argc > 1)
 		return command_usage(command, "one report or one address");
 	conf = command_conf(command);

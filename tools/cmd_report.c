@@ -152,8 +152,8 @@ static void kpi_text(const struct report *r, const struct store_kpi *k, const st
 	char n[2][24];
 	size_t i;
 
-	printf("campaign %s  list %s  %s\n", r->id, r->campaign->list, r->campaign->name);
-	printf("  sent %llu  delivered %llu  bounced %llu (hard %llu)\n\n", (unsigned long long)k->sent,
+	answer_campaign(r->campaign);
+	printf("\n  sent %llu  delivered %llu  bounced %llu (hard %llu)\n\n", (unsigned long long)k->sent,
 	       (unsigned long long)delivered, (unsigned long long)k->bounced, (unsigned long long)k->bounced_hard);
 	printf("  %-22s %10s %10s %10s %14s\n", "", "total", "human", "unique", "unique human");
 	for (i = 0; i < FIGURE_COUNT; i++) {
@@ -208,9 +208,11 @@ static int show_link(void *context, const struct store_link *link) {
 		answer_number(&record, link->clicks.unique_human);
 		answer_end(&record);
 	} else {
-		printf("%5u %10llu %10llu %10llu %14llu  %.*s\n", link->number, (unsigned long long)link->clicks.total,
+		printf("%5u %10llu %10llu %10llu %14llu  ", link->number, (unsigned long long)link->clicks.total,
 		       (unsigned long long)link->clicks.human, (unsigned long long)link->clicks.unique,
-		       (unsigned long long)link->clicks.unique_human, SPAN_ARG(link->target));
+		       (unsigned long long)link->clicks.unique_human);
+		answer_print(link->target);
+		putchar('\n');
 	}
 	return 0;
 }
@@ -218,46 +220,33 @@ static int show_link(void *context, const struct store_link *link) {
 static int report_campaign_links(const struct report *r) {
 	struct err err;
 
-	if (r->form == ANSWER_TEXT)
-		printf("campaign %s  list %s  %s\n%5s %10s %10s %10s %14s  target\n", r->id, r->campaign->list,
-		       r->campaign->name, "link", "total", "human", "unique", "unique human");
+	if (r->form == ANSWER_TEXT) {
+		answer_campaign(r->campaign);
+		printf("\n%5s %10s %10s %10s %14s  target\n", "link", "total", "human", "unique", "unique human");
+	}
 	if (store_each_link(r->store, r->campaign->id, show_link, (void *)(uintptr_t)r, &err) != 0)
 		return command_fail(EX_IOERR, "%s", err.text);
 	return EX_OK;
 }
 
+struct question {
+	enum answer_form form;
+	int (*each)(const struct report *report);
+};
+
+static int answer(void *context, struct store *store, const struct store_campaign *campaign) {
+	const struct question *question = context;
+	struct report report = {.form = question->form, .store = store, .campaign = campaign};
+
+	hex64_format(report.id, campaign->id);
+	return question->each(&report);
+}
+
 /* For each campaign of that id or name. */
 static int run(struct command *command, const char *columns, int (*each)(const struct report *)) {
-	struct report report = {.form = answer_form(command)};
-	struct store_campaign *found = NULL;
-	struct conf *conf;
-	size_t count = 0, i;
-	struct err err;
-	int status;
+	struct question question = {answer_form(command), each};
 
-	if (command->argc != 1)
-		return command_usage(command, "one campaign is needed: its id (16 hex digits) or its name");
-	conf = command_conf(command);
-	if (conf == NULL)
-		return EX_CONFIG;
-	report.store = answer_store(conf);
-	if (report.store == NULL)
-		status = EX_IOERR;
-	else if (store_find_campaigns(report.store, span_of(command->argv[0]), &found, &count, &err) != 0)
-		status = command_fail(EX_IOERR, "%s", err.text);
-	else
-		status = count > 0 ? EX_OK : command_fail(1, "no campaign \"%s\" on record", command->argv[0]);
-	if (status == EX_OK && report.form == ANSWER_CSV)
-		answer_columns(columns);
-	for (i = 0; i < count && status == EX_OK; i++) {
-		report.campaign = &found[i];
-		hex64_format(report.id, found[i].id);
-		status = each(&report);
-	}
-	store_campaigns_free(&found, count);
-	store_close(&report.store);
-	conf_free(&conf);
-	return status;
+	return answer_campaigns(command, question.form == ANSWER_CSV ? columns : NULL, answer, &question);
 }
 
 int report_kpi(struct command *command) {

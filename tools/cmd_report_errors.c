@@ -17,7 +17,6 @@ struct row {
 };
 
 struct errors {
-	enum answer_form form;
 	const struct store_campaign *campaign;
 	char id[HEX64_SIZE];
 	struct row rows[REPORT_CATEGORY_COUNT];
@@ -88,8 +87,9 @@ static void print_csv(const struct errors *errors) {
 static void print_text(const struct errors *errors) {
 	size_t i;
 
-	printf("campaign %s  list %s  %s\n  sent %llu  errors %llu\n", errors->id, errors->campaign->list,
-	       errors->campaign->name, (unsigned long long)errors->campaign->sends, (unsigned long long)errors->total);
+	answer_campaign(errors->campaign);
+	printf("\n  sent %llu  errors %llu\n", (unsigned long long)errors->campaign->sends,
+	       (unsigned long long)errors->total);
 	if (errors->count == 0)
 		return;
 	printf("\n  %-12s  %-20s %10s %9s\n", "kind", "reason", "count", "share");
@@ -98,8 +98,9 @@ static void print_text(const struct errors *errors) {
 		       (unsigned long long)errors->rows[i].count, share_of(errors, &errors->rows[i]));
 }
 
-static int show(struct store *store, const struct store_campaign *campaign, enum answer_form form) {
-	struct errors errors = {.form = form, .campaign = campaign};
+static int show(void *context, struct store *store, const struct store_campaign *campaign) {
+	enum answer_form form = *(enum answer_form *)context;
+	struct errors errors = {.campaign = campaign};
 	struct err err;
 
 	hex64_format(errors.id, campaign->id);
@@ -116,31 +117,6 @@ static int show(struct store *store, const struct store_campaign *campaign, enum
 
 int report_errors(struct command *command) {
 	enum answer_form form = answer_form(command);
-	struct store_campaign *found = NULL;
-	struct store *store;
-	struct conf *conf;
-	size_t count = 0, i;
-	struct err err;
-	int status;
 
-	if (command->argc != 1)
-		return command_usage(command, "one campaign is needed: its id (16 hex digits) or its name");
-	conf = command_conf(command);
-	if (conf == NULL)
-		return EX_CONFIG;
-	store = answer_store(conf);
-	if (store == NULL)
-		status = EX_IOERR;
-	else if (store_find_campaigns(store, span_of(command->argv[0]), &found, &count, &err) != 0)
-		status = command_fail(EX_IOERR, "%s", err.text);
-	else
-		status = count > 0 ? EX_OK : command_fail(1, "no campaign \"%s\" on record", command->argv[0]);
-	if (status == EX_OK && form == ANSWER_CSV)
-		answer_columns("campaign,kind,reason,count,share");
-	for (i = 0; i < count && status == EX_OK; i++)
-		status = show(store, &found[i], form);
-	store_campaigns_free(&found, count);
-	store_close(&store);
-	conf_free(&conf);
-	return status;
+	return answer_campaigns(command, form == ANSWER_CSV ? "campaign,kind,reason,count,share" : NULL, show, &form);
 }

@@ -38,44 +38,20 @@ static int show_send(void *context, const struct store_send *send) {
 	return 0;
 }
 
-static int show_campaign(const struct command *command, struct store *store, const struct store_campaign *campaign) {
+static int show_campaign(void *context, struct store *store, const struct store_campaign *campaign) {
+	const struct command *command = context;
 	struct show show = {.command = command};
-	char id[HEX64_SIZE];
 	struct err err;
 
-	hex64_format(id, campaign->id);
-	if (!command->json)
-		printf("campaign %s  list %s  %s  %llu sent\n", id, campaign->list, campaign->name,
-		       (unsigned long long)campaign->sends);
+	if (!command->json) {
+		answer_campaign(campaign);
+		printf("  %llu sent\n", (unsigned long long)campaign->sends);
+	}
 	if (store_each_send(store, campaign->id, show_send, &show, &err) != 0)
 		return command_fail(EX_IOERR, "%s", err.text);
 	return EX_OK;
 }
 
 int send_show(struct command *command) {
-	struct conf *conf;
-	struct store *store = NULL;
-	struct store_campaign *found = NULL;
-	size_t count = 0, i;
-	struct err err;
-	int status;
-
-	if (command->argc != 1)
-		return command_usage(command, "one campaign is needed: its id (16 hex digits) or its name");
-	conf = command_conf(command);
-	if (conf == NULL)
-		return EX_CONFIG;
-	store = answer_store(conf);
-	if (store == NULL)
-		status = EX_IOERR;
-	else if (store_find_campaigns(store, span_of(command->argv[0]), &found, &count, &err) != 0)
-		status = command_fail(EX_IOERR, "%s", err.text);
-	else
-		status = count > 0 ? EX_OK : command_fail(1, "no campaign \"%s\" on record", command->argv[0]);
-	for (i = 0; i < count && status == EX_OK; i++)
-		status = show_campaign(command, store, &found[i]);
-	store_campaigns_free(&found, count);
-	store_close(&store);
-	conf_free(&conf);
-	return status;
+	return answer_campaigns(command, NULL, show_campaign, command);
 }

@@ -12,6 +12,10 @@
 
 #define BATCH 100 /* messages told to Postfix at a time */
 #define IDS_MAX (BATCH * 64)
+/* How far a message's arrival, which is the beginning of its session, may be from the time
+ * at which it was recorded, its end. */
+#define ARRIVAL_BEFORE 3600
+#define ARRIVAL_AFTER 60
 
 struct row {
 	char *queue_id, *stream, *list, *provider, *address;
@@ -95,11 +99,14 @@ static size_t message_rows(const struct rows *rows, size_t first) {
 	return count;
 }
 
-/* Queue ids are used again: it must be to the same people. */
-static bool is_to(const struct postfix_mail *mail, const struct row *row) {
+/* Queue ids are used again: it must be to the same people, or, where Postfix expanded an
+ * alias, have come in at that time. */
+static bool is_same(const struct postfix_mail *mail, const struct row *row) {
 	struct addr addr;
 	size_t i;
 
+	if (mail->arrival <= row->time + ARRIVAL_AFTER && mail->arrival >= row->time - ARRIVAL_BEFORE)
+		return true;
 	for (i = 0; i < mail->recipients.len; i++)
 		if (addr_parse(span_of(mail->recipients.at[i]), &addr) == 0 &&
 		    span_equal(addr_span(&addr), span_of(row->address)))
@@ -110,7 +117,7 @@ static bool is_to(const struct postfix_mail *mail, const struct row *row) {
 static struct held look_up(const struct postfix_queue *queue, const struct row *rows, size_t count) {
 	struct held held = {rows, count, postfix_find(queue, rows->queue_id)};
 
-	if (held.mail != NULL && (strcmp(held.mail->queue, "hold") != 0 || !is_to(held.mail, rows)))
+	if (held.mail != NULL && (strcmp(held.mail->queue, "hold") != 0 || !is_same(held.mail, rows)))
 		held.mail = NULL;
 	return held;
 }

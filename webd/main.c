@@ -33,6 +33,7 @@ struct webd {
 	struct workers *workers;
 	struct tls *tls;
 	struct server *readers, *admin;
+	long connections;         /* at once, as far as the system lets us */
 	struct webd_world *first; /* until it is in the box */
 };
 
@@ -54,19 +55,22 @@ static void destroy_world(void *value) {
 	webd_world_free(&world);
 }
 
-/* Each connection is a descriptor. */
-static void allow_files(long connections) {
-	struct rlimit limit;
+/* Each connection is a descriptor: how many there may be. */
+static long allow_files(long connections) {
 	rlim_t want = (rlim_t)connections + SPARE_FILES;
+	struct rlimit limit, most;
+	char number[24];
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
-		return;
-	limit.rlim_cur = want;
-	if (limit.rlim_max < want)
-		limit.rlim_max = want;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		log_line(CONF_LOG_WARNING, "few_files", "effect",
-		         "webd.connections is more than the system lets us have", NULL);
+		return connections;
+	most = (struct rlimit){want, limit.rlim_max < want ? want : limit.rlim_max};
+	if (setrlimit(RLIMIT_NOFILE, &most) == 0)
+		return connections;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	connections = limit.rlim_cur > 2 * SPARE_FILES ? (long)limit.rlim_cur - SPARE_FILES : SPARE_FILES;
+	log_line(CONF_LOG_WARNING, "few_files", "connections", log_number(number, connections), NULL);
+	return connections;
 }
 
 static void on_journal(void *context, const char *reason) {
@@ -134,8 +138,8 @@ static int serve(struct webd *webd, const struct conf *conf, const struct daemon
 	        .routes = routes_public,
 	        .workers = webd->workers,
 	        .fd = sockets[0].fd,
-	        .threads = conf->webd.threads > 0 ? (unsigned)conf->webd.threads : (unsigned)processors,
-	        .limits = {.all = (size_t)conf->webd.connections,
+	        .threads = conf->webd.threads > 0 ? (unsigned)conf->webd.threads : (unsigned)processors * 2,
+	        .limits = {.all = (size_t)webd->connections,
 	                   .per_address = (size_t)conf->webd.connections_per_ip,
 	                   .timeout_ms = conf->webd.timeout * 1000},
 	        .tls = webd->tls,
@@ -226,7 +230,7 @@ int main(int argc, char **argv) {
 	struct webd webd = {0};
 	const struct conf *conf;
 	struct daemon_socket sockets[2];
-	struct err err;
+	struct err err = {{0}};
 	int signals;
 
 	if (daemon_options(&webd.daemon, "todoku-webd", argc, argv) != 0)
@@ -236,7 +240,7 @@ int main(int argc, char **argv) {
 		return EX_CONFIG;
 	conf = webd.first->conf;
 	daemon_log(&webd.daemon, conf);
-	allow_files(conf->webd.connections);
+	webd.connections = allow_files(conf->webd.connections);
 	sockets[0] = (struct daemon_socket){.listen = conf->webd.listen};
 	sockets[1] = (struct daemon_socket){.listen = conf->webd.admin_listen};
 	if (load_tls(&webd, &conf->webd, &err) != 0)

@@ -8,22 +8,25 @@
 #include "webd/form_body.h"
 #include "webd/guard.h"
 #include "webd/pages_private.h"
-#include "webd/unsubscribe.h"
 #include "webd/visitor.h"
 
 #define DETAIL_SIZE 160
 
-enum joined { JOINED, BLOCKED, FAILED };
+enum joined { JOINED, BLOCKED, USED_UP, FAILED };
 
 /* Consent, once: who repeats it changes nothing.  What blocks the address, a
- * complaint or the operator's hand, is not a form's to lift. */
-static enum joined join_by(struct store *store, const struct store_change *change, struct err *err) {
+ * complaint or the operator's hand, is not a form's to lift.  And one who left since
+ * the mail was asked for has to ask again: their browser may send the form once more
+ * when it restores its pages. */
+static enum joined join_by(struct store *store, const struct store_change *change, time_t asked, struct err *err) {
 	struct store_standing standing;
 
 	if (store_find_standing(store, change->address_key, change->list, &standing, err) != 0)
 		return FAILED;
 	if (standing.status == STORE_BLOCKED)
 		return BLOCKED;
+	if (standing.status == STORE_UNSUBSCRIBED && asked < standing.since)
+		return USED_UP;
 	return store_change_status(store, change, 1, NULL, err) == 0 ? JOINED : FAILED;
 }
 
@@ -59,7 +62,7 @@ static enum joined join(struct app *app, const struct webd_world *world, const s
 	         confirm->who.len > 0 ? confirm->who.at : "mail");
 	change.detail = span_of(detail);
 	if (store != NULL) {
-		joined = join_by(store, &change, &err);
+		joined = join_by(store, &change, confirm->time, &err);
 		store_pool_give(app->stores, &store, joined == FAILED);
 	}
 	if (joined == FAILED)
@@ -67,31 +70,13 @@ static enum joined join(struct app *app, const struct webd_world *world, const s
 	return joined;
 }
 
-static void leave(struct app *app, const struct webd_world *world, const struct http_request *request,
-                  const struct conf_list *list, const struct token *token, const struct confirm *confirm,
-                  struct http_answer *answer) {
-	struct unsubscribe what = {.address_key = token->address_key,
-	                           .campaign = confirm->campaign,
-	                           .list = span_of(list->name),
-	                           .address = confirm->address,
-	                           .reason = SPAN("confirmed")};
-	struct template_value values[IN_LEFT_VALUES] = {0};
-	struct buf url;
-
-	if (unsubscribe_now(app, world, request, &what) != 0) {
-		pages_show_later(world, list, answer);
-		return;
-	}
-	buf_init(&url, HTTP_URI_MAX);
-	pages_form_url(world, list, &url);
-	values[IN_LEFT_FORM_URL].text = buf_span(&url);
-	pages_show(world, list, PAGE_LEFT, 200, values, answer);
-	buf_free(&url);
-}
-
 static void post(struct app *app, const struct webd_world *world, const struct http_request *request,
                  const struct conf_list *list, const struct token *token, const struct confirm *confirm,
                  struct http_answer *answer) {
+	struct unsubscribe what = {.address_key = token->address_key,
+	                           .campaign = confirm->campaign,
+	                           .address = confirm->address,
+	                           .reason = SPAN("confirmed")};
 	struct form_body form;
 	bool meant = form_body_parse(http_field_value(request, "Content-Type"), request->body, &form) == 0 &&
 	             span_equal(form_body_value(&form, "action"), SPAN("confirm"));
@@ -102,7 +87,7 @@ static void post(struct app *app, const struct webd_world *world, const struct h
 		return;
 	}
 	if (confirm->kind == CONFIRM_LEAVE) {
-		leave(app, world, request, list, token, confirm, answer);
+		pages_leave(app, world, request, list, &what, answer);
 		return;
 	}
 	switch (join(app, world, request, list, token, confirm)) {
@@ -111,6 +96,9 @@ static void post(struct app *app, const struct webd_world *world, const struct h
 		break;
 	case BLOCKED:
 		pages_show_confirm(world, list, PAGE_BLOCKED, 200, confirm, answer);
+		break;
+	case USED_UP:
+		pages_show_confirm(world, list, PAGE_EXPIRED, 410, confirm, answer);
 		break;
 	case FAILED:
 		pages_show_later(world, list, answer);

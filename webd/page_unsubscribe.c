@@ -3,7 +3,6 @@
 #include "webd/form_body.h"
 #include "webd/guard.h"
 #include "webd/pages_private.h"
-#include "webd/unsubscribe.h"
 
 enum typed { TYPED_NOTHING, TYPED_MISSING, TYPED_WRONG };
 
@@ -25,26 +24,6 @@ static void show(const struct webd_world *world, const struct conf_list *list, e
 	};
 
 	pages_show(world, list, PAGE_UNSUBSCRIBE, typed == TYPED_NOTHING ? 200 : 422, values, answer);
-}
-
-static void leave(struct app *app, const struct webd_world *world, const struct http_request *request,
-                  const struct conf_list *list, const struct token *token, struct http_answer *answer) {
-	struct unsubscribe what = {.address_key = token->address_key,
-	                           .campaign = token->campaign,
-	                           .list = span_of(list->name),
-	                           .reason = SPAN("page")};
-	struct template_value values[IN_LEFT_VALUES] = {0};
-	struct buf url;
-
-	if (unsubscribe_now(app, world, request, &what) != 0) {
-		pages_show_later(world, list, answer);
-		return;
-	}
-	buf_init(&url, HTTP_URI_MAX);
-	pages_form_url(world, list, &url);
-	values[IN_LEFT_FORM_URL].text = buf_span(&url);
-	pages_show(world, list, PAGE_LEFT, 200, values, answer);
-	buf_free(&url);
 }
 
 /* The mail goes whether or not the address is known: whoever has a shared link of a
@@ -70,6 +49,8 @@ static void ask(struct app *app, const struct webd_world *world, const struct ht
 static void post(struct app *app, const struct webd_world *world, const struct http_request *request,
                  const struct conf_list *list, const struct token *token, struct http_answer *answer) {
 	enum conf_pattern pattern = pattern_of(list, token);
+	struct unsubscribe what = {
+	        .address_key = token->address_key, .campaign = token->campaign, .reason = SPAN("page")};
 	struct template_value none[IN_COMMON] = {0};
 	struct form_body form;
 	struct span action;
@@ -87,7 +68,7 @@ static void post(struct app *app, const struct webd_world *world, const struct h
 	if (pattern == CONF_PATTERN_ADDRESS)
 		ask(app, world, request, list, token, form_body_value(&form, "address"), answer);
 	else if (span_equal(action, SPAN("leave")))
-		leave(app, world, request, list, token, answer);
+		pages_leave(app, world, request, list, &what, answer);
 	else if (span_equal(action, SPAN("keep")))
 		pages_show(world, list, PAGE_KEPT, 200, none, answer);
 	else

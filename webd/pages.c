@@ -228,6 +228,23 @@ void pages_consent(const struct webd_world *world, const struct conf_list *list,
 		out->len = text.len;
 }
 
+void pages_leave(struct app *app, const struct webd_world *world, const struct http_request *request,
+                 const struct conf_list *list, struct unsubscribe *what, struct http_answer *answer) {
+	struct template_value values[IN_LEFT_VALUES] = {0};
+	struct buf url;
+
+	what->list = span_of(list->name);
+	if (unsubscribe_now(app, world, request, what) != 0) {
+		pages_show_later(world, list, answer);
+		return;
+	}
+	buf_init(&url, HTTP_URI_MAX);
+	pages_form_url(world, list, &url);
+	values[IN_LEFT_FORM_URL].text = buf_span(&url);
+	pages_show(world, list, PAGE_LEFT, 200, values, answer);
+	buf_free(&url);
+}
+
 void pages_form_url(const struct webd_world *world, const struct conf_list *list, struct buf *out) {
 	if (list->form.published)
 		buf_printf(out, "%.*s/f/%s", SPAN_ARG(world->base_url), list->name);
@@ -298,6 +315,7 @@ static void add_narrow(struct span typed, struct buf *out) {
 int pages_address(struct span typed, struct addr *addr_r) {
 	struct buf text;
 	struct span domain;
+	struct addr again;
 	int status = -1;
 
 	buf_init(&text, HTTP_BODY_MAX);
@@ -305,25 +323,34 @@ int pages_address(struct span typed, struct addr *addr_r) {
 	/* Local parts in UTF-8 would need a sendmail that does SMTPUTF8. */
 	if (!text.failed && addr_parse(buf_span(&text), addr_r) == 0 && span_is_ascii(addr_span(addr_r))) {
 		domain = addr_domain(addr_r);
-		status = domain.at[0] != '[' && span_find_byte(domain, '.') > 0 ? 0 : -1;
+		/* What only quotes make an address (a blank in the local part), a link can't
+		 * hold in its canonical form. */
+		status = domain.at[0] != '[' && span_find_byte(domain, '.') > 0 &&
+		                         addr_parse(addr_span(addr_r), &again) == 0
+		                 ? 0
+		                 : -1;
 	}
 	buf_free(&text);
 	return status;
 }
 
-/* Both limits count, also when the other refuses. */
+static const char *kind_of(const struct confirm *confirm) {
+	return confirm->kind == CONFIRM_JOIN ? "join" : "leave";
+}
+
+/* A network over its limit spends nothing of the address's. */
 static bool may_ask(struct app *app, const struct conf_webd *conf, const struct http_request *request,
                     const struct confirm *confirm) {
 	struct buf network;
-	bool one, other;
+	bool may;
 
 	buf_init(&network, HTTP_URI_MAX);
 	rate_network(request->client, &network);
-	one = rate_take(app->rates, "network", buf_span(&network), conf->forms_per_network, HOUR_MS, request->now_ms);
+	may = rate_take(app->rates, "network", buf_span(&network), conf->forms_per_network, HOUR_MS, request->now_ms) &&
+	      rate_take(app->rates, kind_of(confirm), confirm->address, conf->mails_per_address, DAY_MS,
+	                request->now_ms);
 	buf_free(&network);
-	other = one && rate_take(app->rates, confirm->kind == CONFIRM_JOIN ? "join" : "leave", confirm->address,
-	                         conf->mails_per_address, DAY_MS, request->now_ms);
-	return one && other;
+	return may;
 }
 
 /* A sendmail that hangs must not keep all workers from those who want to leave. */
@@ -342,12 +369,14 @@ static int hand_over(struct app *app, const struct webd_world *world, const stru
 void pages_ask(struct app *app, const struct webd_world *world, const struct http_request *request,
                const struct conf_list *list, const struct confirm *confirm, struct http_answer *answer) {
 	uint64_t key = token_address_key(world->ring, confirm->address);
-	const char *what = confirm->kind == CONFIRM_JOIN ? "join" : "leave";
+	const char *what = kind_of(confirm);
 	char shown[LOG_ADDRESS_SIZE];
 	struct err err = {{0}};
 	bool may = may_ask(app, &world->conf->webd, request, confirm);
 
 	if (may && hand_over(app, world, list, confirm, &err) != 0) {
+		/* No mail went: the next try must not end with a page that says one did. */
+		rate_give_back(app->rates, what, confirm->address, world->conf->webd.mails_per_address, DAY_MS);
 		log_line(CONF_LOG_ERROR, "confirm_failed", "list", list->name, "to", what, "reason", err.text, NULL);
 		pages_show_later(world, list, answer);
 		return;

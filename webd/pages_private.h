@@ -5,6 +5,7 @@
 #include "lib/confirm.h"
 #include "lib/page_names.h"
 #include "webd/pages.h"
+#include "webd/unsubscribe.h"
 
 /* Where a name only has to be given or not. */
 #define PAGE_YES ((struct template_value){.text = SPAN("yes")})
@@ -26,6 +27,10 @@ void pages_show_confirm(const struct webd_world *world, const struct conf_list *
 void pages_consent(const struct webd_world *world, const struct conf_list *list, struct buf *out);
 /* BASE_URL/f/LIST where the list's form is published; appended. */
 void pages_form_url(const struct webd_world *world, const struct conf_list *list, struct buf *out);
+
+/* Unsubscribes from the list (what->list is set here), and says so; or that it may work later. */
+void pages_leave(struct app *app, const struct webd_world *world, const struct http_request *request,
+                 const struct conf_list *list, struct unsubscribe *what, struct http_answer *answer);
 
 /* What a reader typed as an address, made one: full-width characters as Japanese
  * keyboards give them are folded.  0; -1 where it is none of the open net. */

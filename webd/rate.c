@@ -100,8 +100,12 @@ static struct place *find(struct rate *rate, uint64_t key) {
 	return oldest;
 }
 
+static int64_t cost_of(long limit, int64_t period_ms) {
+	return period_ms / limit > 0 ? period_ms / limit : 1;
+}
+
 bool rate_take(struct rate *rate, const char *kind, struct span key, long limit, int64_t period_ms, int64_t now_ms) {
-	int64_t cost = period_ms / limit > 0 ? period_ms / limit : 1, full_at;
+	int64_t cost = cost_of(limit, period_ms), full_at;
 	struct place *place;
 	bool taken;
 
@@ -113,6 +117,15 @@ bool rate_take(struct rate *rate, const char *kind, struct span key, long limit,
 		place->full_at_ms = full_at + cost;
 	pthread_mutex_unlock(&rate->lock);
 	return taken;
+}
+
+void rate_give_back(struct rate *rate, const char *kind, struct span key, long limit, int64_t period_ms) {
+	struct place *place;
+
+	pthread_mutex_lock(&rate->lock);
+	place = find(rate, hash(rate, kind, key));
+	place->full_at_ms -= cost_of(limit, period_ms);
+	pthread_mutex_unlock(&rate->lock);
 }
 
 void rate_network(struct span address, struct buf *out) {

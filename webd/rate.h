@@ -30,6 +30,9 @@ void rate_free(struct rate **rate);
  * period. */
 bool rate_take(struct rate *rate, const char *kind, struct span key, long limit, int64_t period_ms, int64_t now_ms);
 
+/* What was taken and led to nothing is there again.  As rate_take() was called. */
+void rate_give_back(struct rate *rate, const char *kind, struct span key, long limit, int64_t period_ms);
+
 /* What a network is, of an address as text: 24 bits of IPv4, 64 of IPv6, appended; the
  * text itself where it is no address. */
 void rate_network(struct span address, struct buf *out);

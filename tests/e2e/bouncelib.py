@@ -221,6 +221,21 @@ class Bounced:
         return subprocess.run([self.todoku, "-c", self.conf, *arguments], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False)
 
+    def on_terminal(self, *arguments):
+        """What the command writes on a terminal."""
+        ours, its = os.openpty()
+        with open(ours, "rb", buffering=0) as shown:
+            process = subprocess.Popen([self.todoku, "-c", self.conf, *arguments], stdout=its, stderr=its)
+            os.close(its)
+            said = b""
+            try:
+                while piece := shown.read(65536):
+                    said += piece
+            except OSError:  # its end
+                pass
+            process.wait(PATIENCE)
+        return said
+
     def sql(self, query, *arguments):
         database = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)
         try:
@@ -243,7 +258,7 @@ class Bounced:
                              " address_key INTEGER NOT NULL, message INTEGER NOT NULL, time INTEGER NOT NULL,"
                              " stream TEXT NOT NULL, queue_id TEXT NOT NULL, message_id TEXT NOT NULL, links INTEGER NOT NULL,"
                              " flags INTEGER NOT NULL, PRIMARY KEY (campaign, address_key, message)) WITHOUT ROWID")
-            database.executemany(f"INSERT INTO send_{stamp} VALUES (?, ?, 1, ?, 'main', 'Q', '<m>', 0, 0)",
+            database.executemany(f"INSERT OR IGNORE INTO send_{stamp} VALUES (?, ?, 1, ?, 'main', 'Q', '<m>', 0, 0)",
                                  [(signed(campaign), signed(key), made) for key in keys])
             database.executemany("INSERT OR IGNORE INTO address (key, address) VALUES (?, ?)",
                                  [(signed(key), address) for key, address in zip(keys, addresses)])

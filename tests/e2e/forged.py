@@ -119,6 +119,19 @@ def deliver(bounced, jobs, codes, errors):
         errors.append(error)
 
 
+def check_shown(tap, bounced):
+    """What a stranger wrote does not steer the operator's terminal, and is whole in a file."""
+    words = "\x1b]0;owned\x07\x9b2J 日本語".encode()
+    with bounced.lmtp() as connection:
+        connection.deliver(["abuse@bounce.example.com"], b"From: x@example.org\r\nSubject: " + words + b"\r\n\r\n" + words)
+    last = str(bounced.number("SELECT max(id) FROM bounce"))
+    said = bounced.on_terminal("bounce", "show", last)
+    tap.ok(not set(b"\x1b\x07\x9b") & set(said.replace("日本語".encode(), b"")) and "日本語".encode() in said,
+           "bounce show keeps control characters off the terminal", said)
+    tap.ok(words in bounced.command("bounce", "show", last).stdout, "and leaves them in a file")
+    tap.ok(b"--limit" in bounced.command("bounce", "show", "--limit", "x").stdout, "a limit is a number")
+
+
 def main():
     tap = sandbox.Tap()
     seed = int(os.environ.get("TODOKU_SEED") or random.SystemRandom().randrange(1 << 32))
@@ -161,6 +174,7 @@ def main():
         octets = bounced.number("SELECT sum(size) FROM bounce_mail")
         tap.ok(0 < octets < (4 << 20) + 3000 * 2000, f"so are the mails: {octets} octets")
         shown = bounced.command("bounce", "show", "--kept").stdout.decode()
+        check_shown(tap, bounced)
         tap.ok(shown.count("changes nothing") == 50, "todoku bounce show --kept lists them", shown[:2000])
         tap.ok(not os.path.exists(bounced.dir + "/data/mails"), "nobody was sent a mail")
     tap.end()

@@ -120,6 +120,12 @@ def postsuper(box, *arguments):
     subprocess.run(["postsuper", "-c", box.env["POSTFIX_CONFIG"], *arguments], check=True, stderr=subprocess.DEVNULL)
 
 
+def restart_postfix(box):
+    """A reload would let processes that wait take one more connection as before."""
+    for order in ("stop", "start"):
+        subprocess.run(["postfix", "-c", box.env["POSTFIX_CONFIG"], order], check=True, stderr=subprocess.DEVNULL)
+
+
 def reload_policyd(box, text):
     """Puts another stream section behind the configuration and waits until it is in force."""
     with open(box.env["CONF"], "a", encoding="utf-8") as conf:
@@ -150,8 +156,7 @@ def test_hold(tap, clock):
         left, gone = waiting[3], waiting[5]
         box.todoku("address", "block", left["address"], "--why", "test")
         postsuper(box, "-d", gone["queue_id"])
-        subprocess.run(["postfix", "-c", box.env["POSTFIX_CONFIG"], "stop"], check=True, stderr=subprocess.DEVNULL)
-        subprocess.run(["postfix", "-c", box.env["POSTFIX_CONFIG"], "start"], check=True, stderr=subprocess.DEVNULL)
+        restart_postfix(box)
         clock.set(1)
         told = release(box)
         second = wait_arrived(box, 2 * QUOTA)
@@ -262,10 +267,75 @@ def test_killed_release(tap, box):
            "W2 a release that was killed is told to Postfix again, and takes no unit twice", told, before, after)
 
 
+def test_policy_alone(tap, clock):
+    """Without the milter Postfix asks at END-OF-MESSAGE, where its recipients are counted."""
+    clock.set(0)
+    with sandbox.Sandbox(stream("hold", 5)) as box:
+        service = box.env["SMTP_INLINE"] + "/inet/"
+        socket = os.path.join(box.dir, "live", "sock", "policyd.sock")
+        postfix = ["-c", box.env["POSTFIX_CONFIG"]]
+        subprocess.run(["postconf", *postfix, "-P", service + "smtpd_milters=",
+                        service + "smtpd_end_of_data_restrictions=check_policy_service,unix:" + os.path.realpath(socket)],
+                       check=True)
+        restart_postfix(box)
+        box.smtp(compose("three"), [f"p{n}@example.jp" for n in range(3)], where="SMTP_INLINE")
+        abandoned = box.connect("SMTP_INLINE")
+        abandoned.ehlo()
+        abandoned.mail("news@example.com")
+        abandoned.rcpt("nobody@example.jp")
+        abandoned.close()
+        box.smtp(compose("one"), ["p3@example.jp"], where="SMTP_INLINE")
+        box.smtp(compose("more"), [f"w{n}@example.jp" for n in range(2)], where="SMTP_INLINE")
+        sandbox.wait_for("that it waits", lambda: len(hold_queue(box)) == 1)
+        wait_arrived(box, 4)
+        tap.ok(all(b"DKIM-Signature" not in box.copy(n) for n in box.copies()), "no milter takes part")
+        tap.ok(len(held(box)) == 2 and len(arrived(box)) == 4, "W5 policyd alone holds at END-OF-MESSAGE", held(box))
+        clock.set(1)
+        told = release(box)
+        tap.ok(told["released"] == 1 and len(set(wait_arrived(box, 6))) == 6, "W5 and it is released the next day", told)
+
+
+def test_kills(tap, clock):
+    """kill -9 of policyd while mail flows: what was not taken comes again; never over quota."""
+    clock.set(0)
+    with sandbox.Sandbox(stream("hold")) as box:
+        names, taken = [f"k{n}" for n in range(TOTAL)], 0
+        stop, killed = threading.Event(), []
+
+        def killer():
+            while not stop.is_set():
+                killed.append(box.kill("todoku-policyd"))
+                sandbox.wait_for("another policyd", lambda: box.pid("todoku-policyd") not in (None, killed[-1]))
+                before = box.log("todoku-milter").count("event=")
+                sandbox.wait_for("some mail", lambda: stop.is_set() or
+                                 box.log("todoku-milter").count("event=") > before + 5)
+
+        thread = threading.Thread(target=killer)
+        thread.start()
+        while names:
+            refused = send_smtp(box, "SMTP_INLINE", names)
+            taken += len(names) - len(refused)
+            names = list(refused)
+        stop.set()
+        thread.join()
+        wait_settled(box, TOTAL)
+        first = len(arrived(box))
+        tap.ok(0 < first <= QUOTA and taken == TOTAL,
+               f"W2 kills: never over quota ({first} of {QUOTA}, {len(killed)} kills)")
+        tap.ok(len(killed) > 5, "policyd was killed again and again", len(killed))
+        for day in range(1, 5):
+            clock.set(day)
+            release(box)
+        everybody = collections.Counter(wait_arrived(box, TOTAL))
+        sandbox.wait_for("an empty queue", lambda: not box.queue())
+        tap.ok(len(everybody) == TOTAL and set(everybody.values()) == {1} and not held(box),
+               "W2 kills: none is lost or doubled", everybody.most_common(3), held(box))
+
+
 def main():
     tap, clock = sandbox.Tap(), Clock()
     try:
-        for test in (test_hold, test_defer, test_several):
+        for test in (test_hold, test_defer, test_several, test_policy_alone, test_kills):
             test(tap, clock)
     finally:
         clock.remove()

@@ -116,6 +116,9 @@ def consent(b):
     e(0, "I want the news", "consent", "show", "c@example.jp")
     e(0, ",paper form 12,hanako,I want the news\r\n", "consent", "show", "c@example.jp", "--csv")
     e(1, "has unsubscribed from list news", "address", "unblock", "c@example.jp", "--list", "news", "--why", "x")
+    e(0, "list news: blocked", "address", "block", "c@example.jp", "--list", "news", "--why", "x")
+    e(0, "list news: unsubscribed", "address", "unblock", "c@example.jp", "--list", "news", "--why", "x")
+    b.ok(b.status("c@example.jp", "news") == "unsubscribed", "a block that is lifted leaves the refusal before it")
     e(1, "is unsubscribed (import)", "address", "add", "c@example.jp", "--list", "news", "--why", "x")
     b.ok(b.status("c@example.jp", "news") == "unsubscribed", "neither puts one back who left")
     e(0, "the key and what was refused stay", "address", "erase", "c@example.jp")
@@ -223,6 +226,12 @@ def figures(b):
          and "0123456789abcdef,news,winter,opens,900,500,480,240,\r\n" in out, "kpi as CSV", out)
     code, out, _ = b.run("report", "kpi", "winter")
     b.ok("reaction rate (CTOR)" in out and "at most  0.25  reached" in out, "kpi for people", out)
+    b.sql("UPDATE campaign SET name = ? WHERE id = ?", "11月号\x1b[31m\nevil", campaign)
+    for words in (("report", "kpi"), ("report", "links"), ("report", "errors"), ("send", "show")):
+        out = b.run(*words, "0123456789abcdef")[1]
+        b.ok(out.startswith("campaign 0123456789abcdef  list news  11月号?[31m?evil"),
+             f"{words[0]} {words[1]}: the sender's name of a campaign does nothing to a terminal", out)
+    b.sql("UPDATE campaign SET name = 'winter' WHERE id = ?", campaign)
     b.expect(1, "no campaign", "report", "kpi", "summer")
     b.expect(64, "one campaign is needed", "report", "kpi")
     b.sql("INSERT INTO campaign (id, list, name, first, last) VALUES (1, 'news', 'empty', ?, ?)", hour, hour)

@@ -205,7 +205,11 @@ class Webd(Speaker):
         self.database = self.dir + "/data/todoku.db"
         self.configure(webd, add)
         self.process = None
-        self.start()
+        try:
+            self.start()
+        except Exception:
+            shutil.rmtree(self.dir, ignore_errors=True)
+            raise
 
     def configure(self, webd="", add="", admin=None):
         with open(self.dir + "/todoku.conf", "w", encoding="utf-8") as out:

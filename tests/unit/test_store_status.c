@@ -328,6 +328,32 @@ static void test_event(void **state) {
 	store_close(&store);
 }
 
+/* One who leaves while they are blocked: the block stays, and so does the refusal. */
+static void test_leave_while_blocked(void **state) {
+	struct store *store = fixture_open(*state);
+	struct store_event event = {.kind = STORE_UNSUBSCRIBE,
+	                            .time_ms = INT64_C(1000) * NOON_NOV_22,
+	                            .campaign = 0xc0ffee,
+	                            .list = SPAN("news"),
+	                            .address_key = KEY};
+	struct store_change said[] = {sample_change(SPAN("news"), STORE_ACTIVE, SPAN("confirmed"), 1000),
+	                              sample_change(SPAN("news"), STORE_BLOCKED, SPAN("hand"), 1001),
+	                              sample_change(SPAN("news"), STORE_UNSUBSCRIBED, SPAN("page"), NOON_NOV_22)};
+	struct buf text;
+
+	said[2].event = &event;
+	assert_int_equal(change(store, said, 3), 3);
+	assert_int_equal(change(store, &said[2], 1), 0);
+	assert_int_equal(find(store, SPAN("news")).status, STORE_BLOCKED);
+	assert_string_equal(find(store, SPAN("news")).reason, "hand");
+	assert_int_equal(unsubscribes(store), 1);
+	buf_init(&text, 4096);
+	assert_int_equal(store_each_change(store, KEY, write_change, &text, NULL), 0);
+	assert_true(span_find(buf_span(&text), SPAN("news=unsubscribed:page:")) > 0);
+	buf_free(&text);
+	store_close(&store);
+}
+
 static void test_expire_changes(void **state) {
 	struct fixture *fixture = *state;
 	struct store *store = fixture_open(fixture);
@@ -444,13 +470,21 @@ static void test_migration(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	        TEST(test_names),       TEST(test_unknown_is_active),
-	        TEST(test_steps),       TEST(test_refused),
-	        TEST(test_detail),      TEST(test_mark),
-	        TEST(test_each),        TEST(test_long_proof),
-	        TEST(test_event),       TEST(test_locked),
-	        TEST(test_removed),     TEST(test_expire_changes),
-	        TEST(test_expire_many), TEST(test_migration),
+	        TEST(test_names),
+	        TEST(test_unknown_is_active),
+	        TEST(test_steps),
+	        TEST(test_refused),
+	        TEST(test_detail),
+	        TEST(test_mark),
+	        TEST(test_each),
+	        TEST(test_long_proof),
+	        TEST(test_event),
+	        TEST(test_locked),
+	        TEST(test_removed),
+	        TEST(test_expire_changes),
+	        TEST(test_expire_many),
+	        TEST(test_migration),
+	        TEST(test_leave_while_blocked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

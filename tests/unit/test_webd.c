@@ -129,6 +129,9 @@ static void test_conversion(void **state) {
 	assert_int_equal(record.event.kind, STORE_CONVERSION);
 	assert_true(span_equal(record.event.list, SPAN("news")));
 	assert_true(span_equal(record.event.value, SPAN("a b?")));
+	web->request.method = HTTP_HEAD;
+	assert_int_equal(web_ask(web), 200);
+	assert_int_equal(web->answer.record.len, 0);
 	memset(wide, 'x', sizeof wide - 1);
 	wide[sizeof wide - 1] = '\0';
 	web_request(web, HTTP_GET, "/v/news.gif?v=%s", wide);
