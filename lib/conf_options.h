@@ -115,7 +115,8 @@
 	INT(connections, 4096, 16, 1000000, "connections open at once; a newer one takes the place of an idle one")    \
 	INT(connections_per_ip, 64, 1, 1000000, "the same for each address that is no trusted proxy's")                \
 	TIME(timeout, "10s", 1, 3600, "how long a request, or its answer, may take to cross the net")                  \
-	SIZE(journal_max, "4G", 1048576, 1099511627776, "events that wait on disk for the store; more are not recorded")
+	SIZE(journal_max, "4G", 1048576, 1099511627776,                                                                \
+	     "events that wait on disk for the store; more are not recorded, but a sixteenth is for who leaves")
 
 #define CONF_DKIM_POLICY(BOOL, INT, REAL, TIME, SIZE, WORD, TEXT, TEXTS)                                               \
 	TIME(expire, "7d", 172800, 31536000,                                                                           \
