@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -113,35 +114,48 @@ static int path_of(char path[4096], const char *data_dir, struct err *err) {
 	return 0;
 }
 
+/* The file as it should be: the one that is there where it fits, else a new one.  Several
+ * daemons start at once: the folder's lock lets one of them make it. */
+static int open_file(const char *path, uint64_t records, struct err *err) {
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0 && fits(fd, records))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	if (create(path, records, err) != 0)
+		return -1;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		err_set(err, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
 struct decisions *decisions_open(const char *data_dir, long records, struct err *err) {
 	struct decisions *log = calloc(1, sizeof *log);
 	char path[4096];
-	int fd = -1;
+	int lock = -1, fd = -1, outcome = -1;
 
 	if (log == NULL || path_of(path, data_dir, err) != 0)
-		goto fail;
-	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || !fits(fd, (uint64_t)records)) {
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
-		if (create(path, (uint64_t)records, err) != 0)
-			goto fail;
-		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		goto out;
+	lock = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0 || flock(lock, LOCK_EX) != 0) {
+		err_set(err, "%s: %s", data_dir, strerror(errno));
+		goto out;
 	}
-	if (fd < 0) {
-		err_set(err, "%s: %s", path, strerror(errno));
-		goto fail;
-	}
-	if (map(log, fd, true, path, err) != 0)
-		goto fail;
-	close(fd);
-	return log;
-fail:
+	fd = open_file(path, (uint64_t)records, err);
+	if (fd >= 0)
+		outcome = map(log, fd, true, path, err);
+out:
 	if (fd >= 0)
 		close(fd);
-	free(log);
-	return NULL;
+	if (lock >= 0)
+		close(lock);
+	if (outcome != 0) {
+		free(log);
+		log = NULL;
+	}
+	return log;
 }
 
 void decisions_close(struct decisions **log) {

@@ -252,11 +252,59 @@ static void test_writers(void **state) {
 	decisions_close(&log);
 }
 
+#define STARTS 200
+
+struct starter {
+	const struct fixture *fixture;
+	pthread_barrier_t *barrier;
+	struct decisions *log;
+};
+
+static void *start(void *context) {
+	struct starter *starter = context;
+
+	pthread_barrier_wait(starter->barrier);
+	starter->log = decisions_open(starter->fixture->dir, RECORDS, NULL);
+	return NULL;
+}
+
+static void count(void *context, const struct decision *d) {
+	(void)d;
+	++*(size_t *)context;
+}
+
+/* Daemons that start together write to one log. */
+static void test_start_together(void **state) {
+	struct fixture *fixture = *state;
+	pthread_barrier_t barrier;
+	int round, i;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	for (round = 0; round < STARTS; round++) {
+		struct starter starters[2] = {{fixture, &barrier, NULL}, {fixture, &barrier, NULL}};
+		pthread_t threads[2];
+		size_t seen = 0;
+
+		unlink(fixture->path);
+		for (i = 0; i < 2; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, start, &starters[i]), 0);
+		for (i = 0; i < 2; i++) {
+			pthread_join(threads[i], NULL);
+			add(starters[i].log, 5, "5E", "five");
+		}
+		assert_int_equal(decisions_each(fixture->dir, 0, SPAN_NONE, count, &seen, NULL), 0);
+		for (i = 0; i < 2; i++)
+			decisions_close(&starters[i].log);
+		assert_int_equal(seen, 2);
+	}
+	pthread_barrier_destroy(&barrier);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
 
 int main(void) {
-	const struct CMUnitTest tests[] = {TEST(test_find), TEST(test_ring), TEST(test_other_file), TEST(test_forget),
-	                                   TEST(test_writers)};
+	const struct CMUnitTest tests[] = {TEST(test_find),   TEST(test_ring),    TEST(test_other_file),
+	                                   TEST(test_forget), TEST(test_writers), TEST(test_start_together)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
