@@ -144,7 +144,7 @@ log {{ target = "stderr" level = "{level}" }}
 store {{ path = "{dir}/data/todoku.db" busy_timeout = "1s" }}
 bounced {{ listen = "unix:{dir}/sock/bounced.sock" domain = "bounce.example.com"
           rules = "{dir}/rules" {bounced} }}
-webd {{ base_url = "https://t.example.com" pages = "{source}/conf/pages" sendmail = {{ "{dir}/sendmail" }} }}
+webd {{ base_url = "https://t.example.com" pages = "{dir}/pages" sendmail = {{ "{dir}/sendmail" }} }}
 list "news" {{ sender = {{ "news@example.com" }} list_id = "news.example.com" stream = "main" }}
 stream "main" {{ plan = "none" }}
 """
@@ -165,6 +165,9 @@ class Bounced:
         with open(self.dir + "/sendmail", "w", encoding="ascii") as script:
             script.write(f"#!/bin/sh\nexec cat >>{self.dir}/data/mails\n")
         os.chmod(self.dir + "/sendmail", 0o755)
+        # Read again at a reload, by who may not see the source's folder.
+        shutil.copytree(f"{SOURCE}/conf/pages", self.dir + "/pages")
+        shutil.copy(f"{SOURCE}/conf/bounce-rules", self.dir)
         self.write_rules("")
         self.ring = Ring(self.dir + "/token.keys")
         if os.geteuid() == 0:
@@ -172,7 +175,7 @@ class Bounced:
                 shutil.chown(f"{self.dir}/{name}", "nobody", "nogroup")
         self.conf = self.dir + "/todoku.conf"
         with open(self.conf, "w", encoding="utf-8") as out:
-            out.write(CONF.format(dir=self.dir, source=SOURCE, bounced=bounced, level=level))
+            out.write(CONF.format(dir=self.dir, bounced=bounced, level=level))
         self.database = self.dir + "/data/todoku.db"
         self.socket = self.dir + "/sock/bounced.sock"
         self.process = None
@@ -188,7 +191,7 @@ class Bounced:
     def write_rules(self, own):
         """The rules of classification, with some before them."""
         with open(self.dir + "/rules", "w", encoding="utf-8") as out:
-            out.write(f"source the test\n{own}include {SOURCE}/conf/bounce-rules\n")
+            out.write(f"source the test\n{own}include {self.dir}/bounce-rules\n")
 
     def log(self):
         with open(self.dir + "/log", encoding="utf-8", errors="replace") as log:

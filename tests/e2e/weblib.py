@@ -107,7 +107,7 @@ group = "nogroup"
 log {{ target = "stderr" }}
 store {{ path = "{dir}/data/todoku.db" }}
 webd {{ listen = "127.0.0.1:{port}" admin_listen = "127.0.0.1:{admin}" base_url = "https://t.example.com"
-       pages = "{source}/conf/pages" {webd} }}
+       pages = "{dir}/pages" {webd} }}
 domain "example.com" {{ dkim "s" {{ key = "{dir}/dkim.pem" }} }}
 list "news" {{ sender = {{ "news@example.com" }} list_id = "news.example.com" }}
 {add}
@@ -191,6 +191,8 @@ class Webd(Speaker):
         self.dir = tempfile.mkdtemp(prefix="todoku-webd.", dir=os.environ.get("TODOKU_E2E_DIR", "/tmp"))
         os.chmod(self.dir, 0o755)
         os.mkdir(self.dir + "/data")
+        # Read again at a reload, by who may not see the source's folder.
+        shutil.copytree(f"{SOURCE}/conf/pages", self.dir + "/pages")
         if os.geteuid() == 0:
             shutil.chown(self.dir + "/data", "nobody", "nogroup")
         build = os.environ.get("TODOKU_BUILD") or os.path.join(SOURCE, "build")
@@ -213,7 +215,7 @@ class Webd(Speaker):
 
     def configure(self, webd="", add="", admin=None):
         with open(self.dir + "/todoku.conf", "w", encoding="utf-8") as out:
-            out.write(CONF.format(source=SOURCE, dir=self.dir, port=self.port, admin=admin or self.admin, webd=webd, add=add))
+            out.write(CONF.format(dir=self.dir, port=self.port, admin=admin or self.admin, webd=webd, add=add))
 
     def __enter__(self):
         return self
