@@ -31,6 +31,19 @@ static bool is_specific(const struct free_reading *r) {
 	return codes.reply != 0 && (listed || codes.status[0] != '\0');
 }
 
+/* Machines that report do not ask. */
+static bool asks(const struct free_reading *r) {
+	struct span rest = r->notice.text, line;
+
+	while (smtp_next_line(&rest, &line)) {
+		line = span_trim(line);
+		if (span_ends_nocase(line, SPAN("?")) || span_ends_nocase(line, SPAN("\xef\xbc\x9f")) ||
+		    span_ends_nocase(line, SPAN("でしょうか。")) || span_ends_nocase(line, SPAN("ますか。")))
+			return true;
+	}
+	return false;
+}
+
 /* Is it one at all?  Ordinary mail speaks of deliveries too. */
 static bool is_notice(const struct free_reading *r) {
 	const struct mail *mail = &r->job->mail;
@@ -44,12 +57,14 @@ static bool is_notice(const struct free_reading *r) {
 		named = n->items[i].rank == NOTICE_NAMED;
 	if (kinds_from_mailer(mail))
 		return true;
+	if (!kinds_from_daemon(mail) && kinds_is_auto_reply(mail, SPAN_NONE) && !is_specific(r))
+		return false;
 	if (kinds_from_daemon(mail) || kinds_null_path(mail))
 		return n->failed || n->delayed || n->delivered || n->family != NULL || named || bounced ||
 		       is_specific(r);
 	if (mail_find(&mail->header, SPAN("X-MLServer")).len > 0)
 		return n->failed && n->family != NULL && strcmp(n->family, "fml") == 0;
-	if (n->forwarded || kinds_is_talk(mail, r->job->subject))
+	if (n->forwarded || kinds_is_talk(mail, r->job->subject) || asks(r))
 		return false;
 	return (n->failed || n->delayed || n->phase != NULL) &&
 	       ((bounced && is_specific(r)) || (named && n->family != NULL));

@@ -19,6 +19,8 @@ struct phrases {
 	size_t room;
 	/* Of the sorted phrases: where those of a bucket begin; one more than buckets. */
 	uint32_t *starts;
+	/* A bit for each bucket that holds any: it stays in the nearest cache. */
+	uint64_t used[BUCKET_COUNT / 64];
 };
 
 static uint32_t head_of(const char *at) {
@@ -90,6 +92,11 @@ int phrases_seal(struct phrases *phrases) {
 	for (i = 0; i < phrases->count; i++)
 		while (bucket <= bucket_of(phrases->all[i].head))
 			phrases->starts[bucket++] = (uint32_t)i;
+	for (i = 0; i < phrases->count; i++) {
+		uint32_t of = bucket_of(phrases->all[i].head);
+
+		phrases->used[of / 64] |= (uint64_t)1 << (of % 64);
+	}
 	while (bucket <= BUCKET_COUNT)
 		phrases->starts[bucket++] = (uint32_t)phrases->count;
 	return 0;
@@ -114,6 +121,8 @@ size_t phrases_find(const struct phrases *phrases, struct span folded, struct ph
 			continue;
 		head = head_of(folded.at + i);
 		bucket = bucket_of(head);
+		if ((phrases->used[bucket / 64] >> (bucket % 64) & 1) == 0)
+			continue;
 		for (at = phrases->starts[bucket]; at < phrases->starts[bucket + 1]; at++) {
 			const struct phrase *p = &phrases->all[at];
 

@@ -253,7 +253,7 @@ static void read_kinds(struct job *job) {
 	if (is_auto_reply(job))
 		add_other(job, REPORT_AUTO_REPLY);
 	else if (!job_read_notice(job))
-		add_other(job, REPORT_NOT_A_BOUNCE);
+		add_other(job, kinds_is_auto_reply(&job->mail, job->subject) ? REPORT_AUTO_REPLY : REPORT_NOT_A_BOUNCE);
 	if (job->report->count == 0 && job->inner.len == 0)
 		job_add(job, REPORT_UNDETERMINED);
 }

@@ -19,6 +19,7 @@ struct change {
 	int64_t id;
 	uint64_t address_key;
 	uint64_t campaign;
+	time_t time; /* when it came in */
 	char was[64];
 	char address[STORE_TEXT_MAX + 1];
 	char diagnostic[STORE_TEXT_MAX + 1];
@@ -29,6 +30,7 @@ struct change {
 
 struct reclassify {
 	const struct rules *rules;
+	time_t blocks_from;  /* older reports block nobody: much may have been delivered since */
 	struct store *store; /* for the mails; another handle than the one that lists */
 	struct change *changes;
 	size_t count, room;
@@ -106,6 +108,7 @@ static int keep(struct reclassify *r, const struct store_bounce_row *row, const 
 	        .id = row->id,
 	        .address_key = row->bounce.address_key,
 	        .campaign = row->bounce.campaign,
+	        .time = row->bounce.time,
 	        .category = verdict->category,
 	        .action = verdict->action,
 	};
@@ -196,7 +199,7 @@ static const char *effect_of(const struct reclassify *r, struct store *store, co
 	if (report_category_of(span_of(change->was), &was) != 0)
 		was = REPORT_UNDETERMINED;
 	if (blocks && !report_is_permanent(was))
-		return "blocked";
+		return change->time >= r->blocks_from ? "blocked" : "";
 	if (!blocks && report_is_permanent(was) && may_lift(r, store, change))
 		return "unblocked";
 	return "";
@@ -286,6 +289,7 @@ int bounce_reclassify(struct command *command) {
 	report_init();
 	rules = load_rules(conf);
 	r.rules = rules;
+	r.blocks_from = time(NULL) - conf->bounced.token_age;
 	if (rules == NULL) {
 		status = EX_CONFIG;
 	} else {

@@ -20,6 +20,7 @@ struct journal {
 	pthread_mutex_t lock;
 	pthread_cond_t settled; /* a group was written */
 	struct buf pending;
+	bool is_pending_urgent; /* holds what may use the reserve */
 	struct journal_waiter *first, **last;
 	bool is_writing;
 
@@ -28,6 +29,7 @@ struct journal {
 	uint64_t base; /* its base, or that of the next */
 	uint64_t used; /* octets of it */
 	struct buf group;
+	bool is_group_urgent;
 	_Atomic bool troubled;
 
 	_Atomic uint64_t durable;
@@ -155,10 +157,15 @@ static void abandon(struct journal *j, size_t tried) {
 	j->base = next;
 }
 
+/* The rest is for what people asked for (journal_append_wait()). */
+static uint64_t ceiling_of_events(const struct journal *j) {
+	return j->options.max - j->options.max / JOURNAL_RESERVE_PARTS;
+}
+
 static int write_group(struct journal *j, struct err *err) {
 	struct buf *group = &j->group;
 
-	if (atomic_load(&j->size) + group->len > j->options.max)
+	if (atomic_load(&j->size) + group->len > (j->is_group_urgent ? j->options.max : ceiling_of_events(j)))
 		return err_set(err, "journal: over its ceiling of %llu octets: the store does not take the events",
 		               (unsigned long long)j->options.max);
 	if (j->fd >= 0 && j->used >= JOURNAL_SEGMENT_MAX) {
@@ -196,6 +203,8 @@ static struct journal_waiter *take_group(struct journal *j) {
 	empty = j->group;
 	j->group = j->pending;
 	j->pending = empty;
+	j->is_group_urgent = j->is_pending_urgent;
+	j->is_pending_urgent = false;
 	j->first = NULL;
 	j->last = &j->first;
 	return waiters;
@@ -220,14 +229,16 @@ static void write_pending(struct journal *j) {
 	j->is_writing = true;
 	pthread_mutex_unlock(&j->lock);
 	good = write_group(j, &err) == 0;
-	tell_trouble(j, good, &err);
+	/* One for whom there is the reserve says nothing of the others. */
+	if (!good || atomic_load(&j->size) <= ceiling_of_events(j))
+		tell_trouble(j, good, &err);
 	pthread_mutex_lock(&j->lock);
 	settle_all(waiters, good);
 	j->is_writing = false;
 	pthread_cond_broadcast(&j->settled);
 }
 
-void journal_append(struct journal *journal, struct span record, struct journal_waiter *waiter) {
+static void append(struct journal *journal, struct span record, bool is_urgent, struct journal_waiter *waiter) {
 	*waiter = (struct journal_waiter){NULL, JOURNAL_PENDING};
 	pthread_mutex_lock(&journal->lock);
 	journal_record_add(&journal->pending, record);
@@ -237,8 +248,13 @@ void journal_append(struct journal *journal, struct span record, struct journal_
 	} else {
 		*journal->last = waiter;
 		journal->last = &waiter->next;
+		journal->is_pending_urgent |= is_urgent;
 	}
 	pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_append(struct journal *journal, struct span record, struct journal_waiter *waiter) {
+	append(journal, record, false, waiter);
 }
 
 static enum journal_outcome outcome_of(struct journal_waiter *waiter) {
@@ -266,7 +282,7 @@ int journal_settle(struct journal *journal, struct journal_waiter *waiter) {
 int journal_append_wait(struct journal *journal, struct span record) {
 	struct journal_waiter waiter;
 
-	journal_append(journal, record, &waiter);
+	append(journal, record, true, &waiter);
 	return journal_settle(journal, &waiter);
 }
 

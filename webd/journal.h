@@ -26,13 +26,16 @@
 #include "webd/journal_record.h"
 
 #define JOURNAL_SEGMENT_MAX (16 * 1048576) /* octets after which the next one begins */
+#define JOURNAL_RESERVE_PARTS 16           /* one of so many is that reserve */
 #define JOURNAL_PENDING_MAX (8 * 1048576)  /* octets that may wait while others are written */
 
 struct journal;
 
 struct journal_options {
 	const char *dir;
-	uint64_t max; /* octets of all segments; records over it are refused */
+	/* Octets of all segments; records over it are refused.  A part of it is for
+	 * journal_append_wait() alone: no flood of clicks keeps people from leaving. */
+	uint64_t max;
 	/* Called when a group could not be written (with why), and when one could again
 	 * (NULL); not for each, by any thread, one at a time.  May be NULL. */
 	void (*trouble)(void *context, const char *reason);
@@ -58,6 +61,7 @@ void journal_append(struct journal *journal, struct span record, struct journal_
 bool journal_is_settled(struct journal_waiter *waiter);
 /* Waits for the group that holds it: 0, or -1 when it could not be made durable. */
 int journal_settle(struct journal *journal, struct journal_waiter *waiter);
+/* Both at once, for what somebody asked for: it may use the reserve. */
 int journal_append_wait(struct journal *journal, struct span record);
 
 /* Up to this position all records are durable. */

@@ -1,7 +1,9 @@
 #include "webd/track.h"
 
+#include <string.h>
 #include <strings.h>
 
+#include "lib/addr.h"
 #include "lib/token.h"
 #include "webd/form_body.h"
 #include "webd/label.h"
@@ -56,6 +58,51 @@ static bool may_lead_to(struct span target) {
 	return span_starts_nocase(target, SPAN("http://")) || span_starts_nocase(target, SPAN("https://"));
 }
 
+/* The host of an absolute URL, without user and port. */
+static struct span host_of(struct span target) {
+	size_t start = (size_t)span_find(target, SPAN("://")) + 3, end = start, i;
+
+	while (end < target.len && strchr("/?#\\", target.at[end]) == NULL)
+		end++;
+	for (i = start; i < end; i++)
+		if (target.at[i] == '@')
+			start = i + 1;
+	for (i = start; i < end && target.at[start] != '['; i++)
+		if (target.at[i] == ':')
+			end = i;
+	return span_make(target.at + start, end - start);
+}
+
+/* The target as a header field may hold it: what is not ASCII becomes A-labels in the host and
+ * percent-encoded behind it, as a browser would have asked for it (B7); ASCII stays as it is. */
+static void add_location(struct span target, struct buf *out) {
+	struct span host = host_of(target);
+	size_t at = (size_t)(host.at - target.at), i;
+
+	for (i = 0; i < target.len; i++) {
+		if (i == at && !span_is_ascii(host) && addr_domain_canonical(host, out) == 0)
+			i += host.len;
+		if (i < target.len && (unsigned char)target.at[i] >= 0x80)
+			buf_printf(out, "%%%02X", (unsigned char)target.at[i]);
+		else if (i < target.len)
+			buf_add_byte(out, target.at[i]);
+	}
+}
+
+static void answer_click(struct span target, struct http_answer *answer) {
+	struct buf location;
+
+	answer->status = 302;
+	if (span_is_ascii(target)) {
+		http_answer_field(answer, "Location", target);
+		return;
+	}
+	buf_init(&location, 4 * TOKEN_BYTES_MAX);
+	add_location(target, &location);
+	http_answer_field(answer, "Location", buf_span(&location));
+	buf_free(&location);
+}
+
 void track_click(struct app *app, const struct webd_world *world, const struct http_request *request,
                  struct http_answer *answer) {
 	struct store_event event = {.kind = STORE_CLICK};
@@ -69,8 +116,7 @@ void track_click(struct app *app, const struct webd_world *world, const struct h
 	if (!find_token(world, request, TOKEN_CLICK, &bytes, &token) || !may_lead_to(token.target)) {
 		pages_not_found(world, request, answer);
 	} else {
-		answer->status = 302;
-		http_answer_field(answer, "Location", token.target);
+		answer_click(token.target, answer);
 		event.campaign = token.campaign;
 		event.address_key = token.address_key;
 		event.shared = token.shared;

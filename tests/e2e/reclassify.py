@@ -2,7 +2,9 @@
 """todoku bounce reclassify: rules are added, and what is on record is judged by them:
 categories, counts and statuses follow; with --dry-run nothing does.
 """
+import contextlib
 import json
+import sqlite3
 import time
 
 import bouncelib
@@ -65,6 +67,15 @@ def main():
         tap.ok(case.reclassify() == {}, "once")
         hard = bounced.number("SELECT sum(hard) FROM feedback")
         tap.ok(hard == 3, "gates and breaker are told", hard)
+
+        # What was refused long ago may have had much mail since.
+        case.fail("old@example.jp", "5.7.1", "554 5.7.1 long gone")
+        with contextlib.closing(sqlite3.connect(bounced.database, timeout=30)) as database, database:
+            database.execute("UPDATE bounce SET time = time - 31 * 86400 WHERE recipient = 'old@example.jp'")
+        bounced.write_rules('user_unknown "long gone"\n' + OWN)
+        done = case.reclassify()
+        tap.ok(done == {"old@example.jp": ("refused", "user_unknown", "")} and case.status("old@example.jp") == "active",
+               "an old report blocks nobody", done)
 
         # A block that was made by hand is nobody's to lift.
         case.fail("byhand@example.jp", "5.1.1", "550 5.1.1 User unknown")

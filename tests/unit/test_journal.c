@@ -365,6 +365,30 @@ static void test_ceiling(void **state) {
 	journal_close(&journal);
 }
 
+/* A flood of events leaves room for what people ask for. */
+static void test_reserve(void **state) {
+	struct fixture *f = *state;
+	struct journal_waiter waiter;
+	struct journal *journal;
+	int i, outcome = 0;
+
+	f->max = 20000;
+	journal = must_open(f);
+	for (i = 0; outcome == 0; i++) {
+		assert_true(i < 2000);
+		journal_append(journal, SPAN("event"), &waiter);
+		outcome = journal_settle(journal, &waiter);
+	}
+	assert_int_equal(f->troubles, 1);
+	for (i = 0; append(journal, 1) == 0; i++)
+		assert_true(i < 100);
+	assert_true(i >= 20);
+	/* Nor is it told again, and nothing is said to be well. */
+	assert_int_equal(f->troubles, 1);
+	assert_true(journal_size(journal) <= f->max);
+	journal_close(&journal);
+}
+
 struct appender {
 	struct journal *journal;
 	uint64_t first;
@@ -495,6 +519,7 @@ int main(void) {
 	        cmocka_unit_test_setup_teardown(test_segments, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(test_ceiling, set_up, tear_down),
+	        cmocka_unit_test_setup_teardown(test_reserve, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(test_kill, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
 	};

@@ -98,6 +98,34 @@ static void test_targets(void **state) {
 	}
 }
 
+/* B7, B10: ASCII byte for byte; the rest as a browser asks for it. */
+static void test_location(void **state) {
+	static const struct {
+		const char *target, *want;
+	} rows[] = {
+	        {"https://example.com/a%20b?c=%E3%81%82&amp;d#e", "https://example.com/a%20b?c=%E3%81%82&amp;d#e"},
+	        {"https://日本語.example.jp/パス?x=あ#い",
+	         "https://xn--wgv71a119e.example.jp/%E3%83%91%E3%82%B9?x=%E3%81%82#%E3%81%84"},
+	        {"http://user:pw@日本語.example.jp:8080", "http://user:pw@xn--wgv71a119e.example.jp:8080"},
+	        {"https://example.jp/日本語.example.jp/", "https://example.jp/%E6%97%A5%E6%9C%AC%E8%AA%9E.example.jp/"},
+	        {"https://あ_b..example.jp/", "https://%E3%81%82_b..example.jp/"},
+	        {"http://[2001:db8::1]:80/é", "http://[2001:db8::1]:80/%C3%A9"},
+	        {"https://\xff\xfe/\x80", "https://%FF%FE/%80"},
+	        {"https://é", "https://xn--9ca"},
+	        {"http://@:/é", "http://@:/%C3%A9"},
+	};
+	struct web *web = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct token token = click_on(rows[i].target);
+
+		web_request(web, HTTP_GET, "/c/%s", web_token(web, &token));
+		assert_int_equal(web_ask(web), 302);
+		assert_string_equal(http_answer_find(&web->answer, "Location"), rows[i].want);
+	}
+}
+
 static void test_open(void **state) {
 	struct web *web = *state;
 	struct token token = {.purpose = TOKEN_OPEN, .time = WEB_NOW_MS / 1000 - 3600, .campaign = 1, .address_key = 7};
@@ -553,6 +581,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	        WEB(test_click),
 	        WEB(test_targets),
+	        WEB(test_location),
 	        WEB(test_open),
 	        WEB(test_conversion),
 	        cmocka_unit_test(test_labels),
