@@ -78,6 +78,10 @@ struct store_quota_driver {
 	int (*hold_take)(struct store *store, struct span host, struct span queue_id, struct store_lease *leases,
 	                 size_t count, time_t now, bool *taken_r, struct err *err);
 	int (*hold_drop)(struct store *store, struct span host, struct span queue_id, struct err *err);
+	int (*hold_park)(struct store *store, struct span host, struct span queue_id, struct span day, bool *changed_r,
+	                 struct err *err);
+	int (*hold_park_provider)(struct store *store, struct span host, struct span stream, struct span provider,
+	                          struct span day, struct err *err);
 };
 
 /* lib/store_warmup.h */

@@ -12,6 +12,13 @@ static const char hold_released_text[] =
         "UPDATE held SET released = ?3 WHERE host = ?1 AND queue_id = ?2 AND released IS NULL";
 static const char hold_drop_text[] = "DELETE FROM held WHERE host = ?1 AND queue_id = ?2";
 
+static const char hold_park_text[] = "UPDATE held SET parked = ?3, stuck = 1 WHERE host = ?1 AND queue_id = ?2"
+                                     " AND released IS NULL AND (parked <> ?3 OR stuck = 0)";
+static const char hold_park_provider_text[] =
+        "UPDATE held SET parked = ?4, stuck = 0 WHERE host = ?1 AND stream = ?2 AND released IS NULL AND parked <> ?4"
+        " AND queue_id IN (SELECT queue_id FROM held"
+        " WHERE host = ?1 AND stream = ?2 AND provider = ?3 AND released IS NULL)";
+
 static int add_row(struct store_sqlite *store, const struct store_held *row, struct err *err) {
 	struct sqlite3_stmt *add = sql_get(store, hold_add_text, err);
 
@@ -81,21 +88,21 @@ int sqlite_hold_each(struct store *base, struct span host, int (*each)(void *con
 	return outcome;
 }
 
-/* Are all units there?  Takes them. */
+/* Are all units there?  Takes them; to be rolled back where one is lacking.  Each is looked at, so
+ * that the caller learns which. */
 static int take_units(struct store_sqlite *store, struct store_lease *leases, size_t count, bool *taken_r,
                       struct err *err) {
 	size_t i;
 
-	*taken_r = false;
+	*taken_r = true;
 	for (i = 0; i < count; i++) {
 		if (quota_left(store, &leases[i].counter, leases[i].limit, &leases[i].left, err) != 0)
 			return -1;
 		if (leases[i].left < leases[i].want)
-			return 0;
-		if (quota_add(store, &leases[i].counter, leases[i].want, err) != 0)
+			*taken_r = false;
+		else if (quota_add(store, &leases[i].counter, leases[i].want, err) != 0)
 			return -1;
 	}
-	*taken_r = true;
 	return 0;
 }
 
@@ -145,4 +152,46 @@ int sqlite_hold_drop(struct store *base, struct span host, struct span queue_id,
 		return 0;
 	store_rollback(store);
 	return -1;
+}
+
+/* NULL for `statement`: it could not be had. */
+static int run_and_commit(struct store_sqlite *store, struct sqlite3_stmt *statement, bool *changed_r,
+                          struct err *err) {
+	if (statement != NULL && sql_run(store, statement, err) == 0) {
+		*changed_r = sqlite3_changes(sqlite3_db_handle(statement)) > 0;
+		if (store_commit(store, err) == 0)
+			return 0;
+	}
+	store_rollback(store);
+	return -1;
+}
+
+int sqlite_hold_park(struct store *base, struct span host, struct span queue_id, struct span day, bool *changed_r,
+                     struct err *err) {
+	struct store_sqlite *store = (struct store_sqlite *)base;
+	struct sqlite3_stmt *park;
+
+	if (store_begin(store, base->wait_ms, err) != STORE_DONE)
+		return -1;
+	if (bind_message(store, hold_park_text, host, queue_id, &park, err) == 0)
+		sql_bind_text(park, 3, day);
+	return run_and_commit(store, park, changed_r, err);
+}
+
+int sqlite_hold_park_provider(struct store *base, struct span host, struct span stream, struct span provider,
+                              struct span day, struct err *err) {
+	struct store_sqlite *store = (struct store_sqlite *)base;
+	struct sqlite3_stmt *park;
+	bool changed;
+
+	if (store_begin(store, base->wait_ms, err) != STORE_DONE)
+		return -1;
+	park = sql_get(store, hold_park_provider_text, err);
+	if (park != NULL) {
+		sql_bind_text(park, 1, host);
+		sql_bind_text(park, 2, stream);
+		sql_bind_text(park, 3, provider);
+		sql_bind_text(park, 4, day);
+	}
+	return run_and_commit(store, park, &changed, err);
 }

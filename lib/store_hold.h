@@ -47,4 +47,13 @@ int store_hold_take(struct store *store, struct span host, struct span queue_id,
 /* Forgets the rows of a message. */
 int store_hold_drop(struct store *store, struct span host, struct span queue_id, struct err *err);
 
+/* A message can't go on that day whatever is left of the quota: no units of the day are
+ * set aside for it.  `changed_r`: that is new. */
+int store_hold_park(struct store *store, struct span host, struct span queue_id, struct span day, bool *changed_r,
+                    struct err *err);
+/* The quota of a provider is used up on that day: for messages to it units of the provider
+ * stay set aside (some may come back), and none of the stream's. */
+int store_hold_park_provider(struct store *store, struct span host, struct span stream, struct span provider,
+                             struct span day, struct err *err);
+
 #endif

@@ -60,3 +60,13 @@ int store_hold_take(struct store *store, struct span host, struct span queue_id,
 int store_hold_drop(struct store *store, struct span host, struct span queue_id, struct err *err) {
 	return store->driver->quota->hold_drop(store, host, queue_id, err);
 }
+
+int store_hold_park(struct store *store, struct span host, struct span queue_id, struct span day, bool *changed_r,
+                    struct err *err) {
+	return store->driver->quota->hold_park(store, host, queue_id, day, changed_r, err);
+}
+
+int store_hold_park_provider(struct store *store, struct span host, struct span stream, struct span provider,
+                             struct span day, struct err *err) {
+	return store->driver->quota->hold_park_provider(store, host, stream, provider, day, err);
+}

@@ -8,7 +8,8 @@
  * no interleaving of processes and hosts exceeds a limit.
  *
  * Mail that waits (store_hold.h) goes first: so many units as there are recipients of
- * the stream that wait are set aside for them, and are leased to nobody else.
+ * the stream that wait are set aside for them, and are leased to nobody else.  Who can't go
+ * on that day (store_hold_park()) does not count.
  *
  * A limit may change during the day.  One that is below what is leased already
  * grants nothing more.

@@ -4,9 +4,10 @@
 #include <sqlite3.h>
 
 static const char quota_leased_text[] = "SELECT leased FROM quota WHERE stream = ?1 AND day = ?2 AND provider = ?3";
-/* No more of those who wait are counted than there is quota for. */
+/* No more of those who wait are counted than there is quota for, and nobody who can't go that day. */
 static const char quota_waiting_text[] = "SELECT count(*) FROM (SELECT 1 FROM held WHERE stream = ?1"
-                                         " AND (?2 = '' OR provider = ?2) AND released IS NULL LIMIT ?3)";
+                                         " AND (?2 = '' OR provider = ?2) AND released IS NULL"
+                                         " AND (parked <> ?4 OR (?2 <> '' AND stuck = 0)) LIMIT ?3)";
 static const char quota_add_text[] = "INSERT INTO quota (stream, day, provider, leased) VALUES (?1, ?2, ?3, ?4)"
                                      " ON CONFLICT DO UPDATE SET leased = leased + excluded.leased";
 /* Never below nothing, whatever is given back twice. */
@@ -47,6 +48,7 @@ static int count_waiting(struct store_sqlite *store, const struct store_counter 
 	sql_bind_text(waiting, 1, counter->stream);
 	sql_bind_text(waiting, 2, counter->provider);
 	sql_bind_number(waiting, 3, most);
+	sql_bind_text(waiting, 4, counter->day);
 	if (sql_number(store, waiting, &found, &number, err) != 0)
 		return -1;
 	*waiting_r = number;
@@ -149,4 +151,6 @@ const struct store_quota_driver sqlite_quota = {
         .hold_each = sqlite_hold_each,
         .hold_take = sqlite_hold_take,
         .hold_drop = sqlite_hold_drop,
+        .hold_park = sqlite_hold_park,
+        .hold_park_provider = sqlite_hold_park_provider,
 };

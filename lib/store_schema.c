@@ -128,9 +128,11 @@ static const char *const migrations[] = {
         " key INTEGER NOT NULL,"
         " why TEXT NOT NULL,"
         " time INTEGER NOT NULL,"
-        " released INTEGER," /* when units were taken for it */
+        " released INTEGER,"                 /* when units were taken for it */
+        " parked TEXT NOT NULL DEFAULT '',"  /* day of which it needs no units of the stream */
+        " stuck INTEGER NOT NULL DEFAULT 0," /* nor of its provider */
         " UNIQUE (host, queue_id, key));"
-        "CREATE INDEX held_waiting ON held (stream, provider) WHERE released IS NULL;",
+        "CREATE INDEX held_waiting ON held (stream, provider, parked, stuck) WHERE released IS NULL;",
 
         /* 3 to 4: warm-up */
 

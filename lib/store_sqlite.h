@@ -190,6 +190,10 @@ int sqlite_hold_each(struct store *store, struct span host, int (*each)(void *co
 int sqlite_hold_take(struct store *store, struct span host, struct span queue_id, struct store_lease *leases,
                      size_t count, time_t now, bool *taken_r, struct err *err);
 int sqlite_hold_drop(struct store *store, struct span host, struct span queue_id, struct err *err);
+int sqlite_hold_park(struct store *store, struct span host, struct span queue_id, struct span day, bool *changed_r,
+                     struct err *err);
+int sqlite_hold_park_provider(struct store *store, struct span host, struct span stream, struct span provider,
+                              struct span day, struct err *err);
 
 /* store_traffic.c */
 

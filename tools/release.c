@@ -224,20 +224,56 @@ static int make_bill(const struct run *run, const struct held *held, const struc
 	return 0;
 }
 
-/* Which counter had too little: who comes behind it waits too. */
-static int note_full(struct run *run, const struct held *held, const struct bill *bill) {
+/* It can't go today, whatever is left: nobody waits for it, and no unit. */
+static int park(const struct run *run, const struct held *held, const char *day, const char *reason, const char *text,
+                struct err *err) {
+	struct release *release = run->release;
+	bool changed = false;
+
+	if (store_hold_park(release->store, span_of(release->host), span_of(held->rows->queue_id), span_of(day),
+	                    &changed, err) != 0)
+		return -1;
+	if (changed)
+		record(run, held, "wait", reason, text);
+	return 0;
+}
+
+/* It has more recipients than a day's quota. */
+static bool is_too_large(const struct bill *bill) {
 	size_t i;
+
+	for (i = 0; i < bill->count; i++)
+		if (bill->leases[i].limit > 0 && bill->leases[i].want > bill->leases[i].limit)
+			return true;
+	return false;
+}
+
+/* Who comes behind it waits too; of a provider's mail no unit of the stream is set aside today. */
+static int note_one_full(struct run *run, const struct bill *bill, const struct store_lease *lease, struct err *err) {
+	struct release *release = run->release;
+	char provider[PROVIDER_NAME_SIZE], stream[128];
+
+	snprintf(stream, sizeof stream, "%.*s", SPAN_ARG(lease->counter.stream));
+	if (lease->counter.provider.len == 0)
+		return set_full(run, stream, NULL);
+	snprintf(provider, sizeof provider, "%.*s", SPAN_ARG(lease->counter.provider));
+	return set_full(run, stream, provider) != 0
+	               ? err_set(err, "out of memory")
+	               : store_hold_park_provider(release->store, span_of(release->host), lease->counter.stream,
+	                                          lease->counter.provider, span_of(bill->day), err);
+}
+
+/* Which counter had too little? */
+static int note_full(struct run *run, const struct held *held, const struct bill *bill, struct err *err) {
 	int outcome = 0;
+	size_t i;
 
-	for (i = 0; i < bill->count && outcome == 0; i++) {
-		const struct store_lease *lease = &bill->leases[i];
-		char provider[PROVIDER_NAME_SIZE];
-
-		if (lease->left >= lease->want)
-			continue;
-		snprintf(provider, sizeof provider, "%.*s", SPAN_ARG(lease->counter.provider));
-		outcome = set_full(run, held->rows->stream, provider[0] == '\0' ? NULL : provider);
-	}
+	if (is_too_large(bill))
+		return park(run, held, bill->day, "too_large",
+		            "it has more recipients than the day's quota: it waits until that has grown", err);
+	for (i = 0; i < bill->count && outcome == 0; i++)
+		if (bill->leases[i].left < bill->leases[i].want)
+			outcome = note_one_full(run, bill, &bill->leases[i], err);
 	return outcome;
 }
 
@@ -256,18 +292,40 @@ static int count_traffic(const struct run *run, const struct held *held, struct 
 	return outcome;
 }
 
+/* A stream that is no more has no quota. */
+static int look_at_today(const struct run *run, const struct held *held, struct warmup_today *today_r,
+                         struct err *err) {
+	const struct release *release = run->release;
+	const struct conf_stream *stream = conf_find_stream(release->conf, span_of(held->rows->stream));
+
+	*today_r = (struct warmup_today){.quota = WARMUP_UNLIMITED};
+	return stream == NULL
+	               ? 0
+	               : warmup_refresh(release->store, release->conf, stream, release->zone, run->now, today_r, err);
+}
+
+/* One of several can't be taken out of a queue file: somebody has to say what is to become of it. */
+static int wait_for_word(const struct run *run, const struct held *held, struct err *err) {
+	struct warmup_today today;
+	char day[DAY_SIZE];
+
+	if (look_at_today(run, held, &today, err) != 0)
+		return -1;
+	day_format(today.day, day);
+	return park(run, held, day, "left",
+	            "some of its recipients have left or are blocked: todoku hold release or cancel it by its queue id",
+	            err);
+}
+
 /* Takes its units, where they are to be had. */
 static int take(struct run *run, const struct held *held, bool *taken_r, struct err *err) {
 	struct release *release = run->release;
-	const struct conf_stream *stream = conf_find_stream(release->conf, span_of(held->rows->stream));
-	struct warmup_today today = {.quota = WARMUP_UNLIMITED};
+	struct warmup_today today;
 	struct bill bill;
 	int outcome;
 
 	*taken_r = false;
-	/* A stream that is no more has no quota. */
-	if (stream != NULL &&
-	    warmup_refresh(release->store, release->conf, stream, release->zone, run->now, &today, err) != 0)
+	if (look_at_today(run, held, &today, err) != 0)
 		return -1;
 	if (today.open)
 		return set_full(run, held->rows->stream, NULL);
@@ -276,7 +334,7 @@ static int take(struct run *run, const struct held *held, bool *taken_r, struct 
 	outcome = store_hold_take(release->store, span_of(release->host), span_of(held->rows->queue_id), bill.leases,
 	                          bill.count, run->now, taken_r, err);
 	if (outcome == 0 && !*taken_r)
-		outcome = note_full(run, held, &bill);
+		outcome = note_full(run, held, &bill, err);
 	else if (outcome == 0)
 		outcome = count_traffic(run, held, err);
 	free(bill.leases);
@@ -365,11 +423,9 @@ static int consider(struct run *run, const struct held *held, struct err *err) {
 		return -1;
 	if (left == held->count)
 		return order_delete(run, held, "left", "all its recipients have left the list or are blocked");
-	/* One of several can't be taken out of a queue file: somebody has to say what is to
-	 * become of it. */
-	if ((left > 0 && !named) || (!named && overtakes(run, held))) {
+	if (!named && (left > 0 || overtakes(run, held))) {
 		release->waiting++;
-		return 0;
+		return left > 0 ? wait_for_word(run, held, err) : 0;
 	}
 	if (take(run, held, &taken, err) != 0)
 		return -1;

@@ -8,7 +8,9 @@
  * marked and still held is told to Postfix again.
  *
  * In a stream the order is that of arrival, except that a provider whose quota is used
- * up lets those of others pass.
+ * up lets those of others pass.  So does a message to more recipients than the day's
+ * quota, which waits until that has grown, and one of whose recipients some have left,
+ * which waits for a word by hand.
  *
  * The real queue counts.  What is on record and not in the hold queue is forgotten,
  * after RELEASE_FORGET_SECONDS: Postfix may be about to put it there.

@@ -250,6 +250,7 @@ def test_several(tap, clock):
         clock.set(2)
         tap.ok(release(box)["released"] == 1 and len(set(wait_arrived(box, 9))) == 9, "W5 and is released whole")
         test_killed_release(tap, box)
+        test_too_large(tap, clock, box)
 
 
 def test_killed_release(tap, box):
@@ -265,6 +266,33 @@ def test_killed_release(tap, box):
         after = database.execute("SELECT sum(leased) FROM quota").fetchone()
     tap.ok(told["released"] == 1 and len(wait_arrived(box, 12)) == 12 and before == after and not held(box),
            "W2 a release that was killed is told to Postfix again, and takes no unit twice", told, before, after)
+
+
+def test_too_large(tap, clock, box):
+    """A message to more than a day's quota, and one of whose recipients one has left, wait; others
+    neither wait for them nor lack units because of them."""
+    clock.set(3)
+    box.smtp(compose("large"), [f"t{n}@example.jp" for n in range(5)], where="SMTP_INLINE")
+    box.smtp(compose("fits"), [f"u{n}@example.jp" for n in range(4)], where="SMTP_INLINE")
+    wait_arrived(box, 16)
+    box.smtp(compose("behind"), ["v@example.jp"], where="SMTP_INLINE")
+    sandbox.wait_for("that both wait", lambda: len(hold_queue(box)) == 2)
+    large = held(box)[0]["queue_id"]
+    clock.set(4)
+    told = release(box)
+    tap.ok(told["released"] == 1 and told["waiting"] == 1 and len(wait_arrived(box, 17)) == 17,
+           "W5 a message to more than a day's quota holds up nobody behind it", told)
+    tap.ok("too_large" in box.todoku("explain", large).stdout.decode(), "explain tells that it is too large")
+    box.smtp(compose("today"), [f"x{n}@example.jp" for n in range(3)], where="SMTP_INLINE")
+    sandbox.wait_for("today's", lambda: len(arrived(box)) == 20 or len(hold_queue(box)) == 2)
+    tap.ok(len(arrived(box)) == 20, "W5 no units are set aside for it", held(box))
+    clock.set(5)
+    box.todoku("address", "block", "t0@example.jp", "--why", "test")
+    release(box)
+    box.smtp(compose("tomorrow"), [f"y{n}@example.jp" for n in range(4)], where="SMTP_INLINE")
+    sandbox.wait_for("tomorrow's", lambda: len(arrived(box)) == 24 or len(hold_queue(box)) == 2)
+    tap.ok(len(arrived(box)) == 24, "W5 nor for a message that waits for a word", held(box))
+    tap.ok(len(held(box)) == 5 and len(hold_queue(box)) == 1, "it is there still", held(box))
 
 
 def test_policy_alone(tap, clock):

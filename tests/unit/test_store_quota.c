@@ -166,6 +166,33 @@ static void test_set_aside(void **state) {
 	store_close(&store);
 }
 
+/* Who can't go that day keeps no units from others: that of a provider which is used up none of
+ * the stream's, what can't go at all none. */
+static void test_park(void **state) {
+	struct store *store = fixture_open(*state);
+	struct err err = {""};
+	bool changed;
+
+	add(store, held_of("A", 1, "gmail"));
+	add(store, held_of("B", 2, "other"));
+	add(store, held_of("C", 3, "other"));
+	assert_int_equal(store_hold_park_provider(store, SPAN("mail.example.com"), SPAN("main"), SPAN("gmail"),
+	                                          SPAN("2026-12-02"), &err),
+	                 0);
+	assert_int_equal(
+	        store_hold_park(store, SPAN("mail.example.com"), SPAN("B"), SPAN("2026-12-02"), &changed, &err), 0);
+	assert_true(changed);
+	assert_int_equal(
+	        store_hold_park(store, SPAN("mail.example.com"), SPAN("B"), SPAN("2026-12-02"), &changed, &err), 0);
+	assert_false(changed);
+	assert_int_equal(lease_of(store, counter_of("2026-12-02", ""), 5, 9, 1).granted, 4);
+	assert_int_equal(lease_of(store, counter_of("2026-12-02", "gmail"), 5, 9, 1).granted, 4);
+	assert_int_equal(lease_of(store, counter_of("2026-12-02", "other"), 5, 9, 1).granted, 4);
+	/* The next day is another. */
+	assert_int_equal(lease_of(store, counter_of("2026-12-03", ""), 5, 9, 1).granted, 2);
+	store_close(&store);
+}
+
 /* All units of a message, or none. */
 static void test_take(void **state) {
 	struct store *store = fixture_open(*state);
@@ -182,6 +209,13 @@ static void test_take(void **state) {
 	assert_int_equal(store_hold_take(store, SPAN("mail.example.com"), SPAN("A"), bill, 2, DEC_1, &taken, &err), 0);
 	assert_false(taken);
 	assert_int_equal(bill[1].left, 1);
+	/* Also of a counter behind one that lacks. */
+	bill[0].limit = 1;
+	assert_int_equal(store_hold_take(store, SPAN("mail.example.com"), SPAN("A"), bill, 2, DEC_1, &taken, &err), 0);
+	assert_false(taken);
+	assert_int_equal(bill[0].left, 1);
+	assert_int_equal(bill[1].left, 1);
+	bill[0].limit = 10;
 	assert_int_equal(leased(store, "2026-12-02", ""), 0);
 	assert_string_equal(waiting(store, "", ids), "A A ");
 	bill[1].limit = 2;
@@ -235,8 +269,8 @@ static void test_processes(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_make, fixture_remove)
 	const struct CMUnitTest tests[] = {
-	        TEST(test_lease),     TEST(test_counters), TEST(test_hold),
-	        TEST(test_set_aside), TEST(test_take),     TEST(test_processes),
+	        TEST(test_lease), TEST(test_counters), TEST(test_hold),      TEST(test_set_aside),
+	        TEST(test_park),  TEST(test_take),     TEST(test_processes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
