@@ -246,11 +246,11 @@ void strings_free(struct strings *list) {
 	*list = (struct strings){NULL, 0};
 }
 
-bool strings_has_nocase(const struct strings *list, struct span s) {
+bool strings_has(const struct strings *list, struct span s) {
 	size_t i;
 
 	for (i = 0; i < list->len; i++)
-		if (span_equal_nocase(span_of(list->at[i]), s))
+		if (span_equal(span_of(list->at[i]), s))
 			return true;
 	return false;
 }

@@ -90,7 +90,7 @@ struct strings {
 /* 0, or -1 when out of memory. */
 int strings_add(struct strings *list, struct span s);
 void strings_free(struct strings *list);
-bool strings_has_nocase(const struct strings *list, struct span s);
+bool strings_has(const struct strings *list, struct span s);
 
 /* Lower-case hexadecimal of 64 bits: 16 digits and a NUL. */
 #define HEX64_SIZE 17

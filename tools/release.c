@@ -166,7 +166,7 @@ static bool is_full(const struct run *run, const char *stream, const char *provi
 	char both[256];
 
 	snprintf(both, sizeof both, "%s/%s", stream, provider);
-	return strings_has_nocase(&run->full, span_of(stream)) || strings_has_nocase(&run->full, span_of(both));
+	return strings_has(&run->full, span_of(stream)) || strings_has(&run->full, span_of(both));
 }
 
 static int set_full(struct run *run, const char *stream, const char *provider) {
@@ -413,7 +413,7 @@ static int consider(struct run *run, const struct held *held, struct err *err) {
 	bool named = release->only != NULL, taken;
 	size_t left;
 
-	if (named && !strings_has_nocase(release->only, span_of(held->rows->queue_id)))
+	if (named && !strings_has(release->only, span_of(held->rows->queue_id)))
 		return 0;
 	if (held->mail == NULL)
 		return forget(run, held, err);
@@ -486,7 +486,7 @@ int release_run(struct release *release, time_t now, struct err *err) {
 }
 
 static int cancel_one(struct run *run, const struct held *held, struct err *err) {
-	if (!strings_has_nocase(run->release->only, span_of(held->rows->queue_id)))
+	if (!strings_has(run->release->only, span_of(held->rows->queue_id)))
 		return 0;
 	if (held->mail == NULL)
 		return forget(run, held, err);

@@ -179,8 +179,9 @@ static void test_strings(void **state) {
 	assert_string_equal(list.at[0], "Name0");
 	assert_string_equal(list.at[99], "Name99");
 	assert_string_equal(list.at[100], "");
-	assert_true(strings_has_nocase(&list, SPAN("nAME42")));
-	assert_false(strings_has_nocase(&list, SPAN("name")));
+	assert_true(strings_has(&list, SPAN("Name42")));
+	assert_false(strings_has(&list, SPAN("nAME42")));
+	assert_false(strings_has(&list, SPAN("name")));
 	strings_free(&list);
 	assert_int_equal(list.len, 0);
 	assert_null(list.at);
