@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/list_match.h"
+#include "lib/log.h"
 #include "lib/now.h"
 #include "lib/store_hold.h"
 #include "policyd/index.h"
@@ -47,7 +48,7 @@ static struct question ask(const struct policy_request *r, struct span stage, co
 	        .stage = stage,
 	        .who = {.transaction = span_of(talk->transaction),
 	                .queue_id = r->queue_id,
-	                .list = span_of(list->name)},
+	                .list = list == NULL ? r->list : span_of(list->name)},
 	        .sender = r->sender,
 	        .message_id = r->message_id,
 	        .list = list,
@@ -84,17 +85,40 @@ static void answer_rcpt(struct decider *d, const struct decide_talk *talk, const
 	answer_action(&answer, false, out);
 }
 
+static void answer_failure(struct decider *d, const char *reason, struct buf *out) {
+	struct answer answer;
+
+	answer_error(&answer, d->world->conf, reason);
+	decide_count(d, &answer);
+	answer_action(&answer, true, out);
+}
+
+/* The milter read a configuration that this process has not read yet, or no longer has.
+ * Whose quota it is, nobody here can say. */
+static void answer_unknown_list(struct decider *d, struct question *q, const struct policy_request *r,
+                                struct buf *out) {
+	char name[128], reason[256];
+
+	snprintf(name, sizeof name, "%.*s", SPAN_ARG(r->list));
+	snprintf(reason, sizeof reason, "todoku-policyd knows no list %s; reload it", name);
+	log_line(CONF_LOG_WARNING, "unknown_list", "list", name, "reason", "the milter has another configuration",
+	         NULL);
+	q->who.address_key = index_hash(INDEX_SEED, r->recipient);
+	ledger_note(d->policy->ledger, &q->who, &q->terms, LEDGER_FREE);
+	answer_failure(d, reason, out);
+}
+
 static void answer_recipient(struct decider *d, const struct decide_talk *talk, const struct policy_request *r,
                              struct buf *out) {
 	const struct conf_list *list = conf_find_list(d->world->conf, r->list);
 	struct question q;
 	struct answer answer;
 
+	q = ask(r, SPAN("milter"), talk, list);
 	if (list == NULL) {
-		policy_answer(out, SPAN("DUNNO"));
+		answer_unknown_list(d, &q, r, out);
 		return;
 	}
-	q = ask(r, SPAN("milter"), talk, list);
 	/* No address of ours, as "postmaster": it goes, and is counted at the end. */
 	if (decide_name(d, &q, r->recipient) != 0) {
 		q.who.address_key = index_hash(INDEX_SEED, r->recipient);
@@ -134,14 +158,6 @@ static int hold(struct decider *d, const struct ledger_entry *entries, size_t co
 	                                                           : 0;
 	free(rows);
 	return outcome;
-}
-
-static void answer_failure(struct decider *d, const char *reason, struct buf *out) {
-	struct answer answer;
-
-	answer_error(&answer, d->world->conf, reason);
-	decide_count(d, &answer);
-	answer_action(&answer, true, out);
 }
 
 /* What waits must be on record, and what goes be counted: never is the answer on_error's. */

@@ -65,8 +65,12 @@ class Bench:
         self.await_line(event, before + 1)
 
     def reload(self, added=""):
+        """Of all who have to know the lists."""
         self.write(added)
         self.hang_up()
+        before = self.box.log("todoku-policyd").count("event=reloaded")
+        self.box.kill("todoku-policyd", number=signal.SIGHUP)
+        sandbox.wait_for("policyd's reload", lambda: self.box.log("todoku-policyd").count("event=reloaded") > before)
 
     def recipients(self, count=1):
         self.number += 1

@@ -214,7 +214,15 @@ static void test_milter(void **state) {
 	assert_action(policy_milter(f, "m5", "news", "d@example.jp"), "DUNNO");
 	assert_action(policy_milter_end(f, "m5", "sent"), "DUNNO");
 	assert_begins(policy_milter(f, "m6", "news", "e@example.jp"), "450 ");
-	assert_action(policy_milter(f, "m7", "nosuchlist", "e@example.jp"), "DUNNO");
+}
+
+/* The milter has read a list that this process has not: nobody's quota is passed over. */
+static void test_unknown_list(void **state) {
+	struct policy_fixture *f = begin(state, "", "plan = \"steps:2\" over_quota = \"defer\"");
+	const char *answer = policy_milter(f, "m1", "nosuchlist", "a@example.jp");
+
+	assert_begins(answer, "451 ");
+	assert_non_null(strstr(answer, "nosuchlist; reload it"));
 }
 
 /* END-OF-MESSAGE and the milter both: one unit. */
@@ -524,6 +532,8 @@ static void test_lenient(void **state) {
 	        "stream \"main\" { plan = \"steps:1\" over_quota = \"hold\" }\n");
 	policy_start(f);
 	assert_action(policy_milter(f, "m0", "news", "z@example.jp"), "DUNNO");
+	assert_action(policy_milter(f, "m9", "nosuchlist", "y@example.jp"), "DUNNO");
+	assert_action(policy_milter_end(f, "m9", "sent"), "DUNNO");
 	assert_begins(policy_milter(f, "m1", "news", "a@example.jp"), "HOLD ");
 	set_disk_full(true);
 	assert_begins(policy_milter_end(f, "m1", "held"), "451 4.3.0 ");
@@ -535,13 +545,13 @@ static void test_lenient(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down_policy)
 	const struct CMUnitTest tests[] = {
-	        TEST(test_not_ours),    TEST(test_suppressed), TEST(test_discard),    TEST(test_temporary_failed),
-	        TEST(test_quota),       TEST(test_repeated),   TEST(test_given_back), TEST(test_midnight),
-	        TEST(test_milter),      TEST(test_both_ends),  TEST(test_hold),       TEST(test_hold_several),
-	        TEST(test_provider),    TEST(test_not_begun),  TEST(test_breaker),    TEST(test_breaker_defers),
-	        TEST(test_shadow),      TEST(test_restart),    TEST(test_forgotten),  TEST(test_no_address),
-	        TEST(test_no_instance), TEST(test_locked),     TEST(test_full),       TEST(test_readonly),
-	        TEST(test_gone),        TEST(test_corrupt),    TEST(test_lenient),
+	        TEST(test_not_ours),       TEST(test_suppressed),   TEST(test_discard),    TEST(test_temporary_failed),
+	        TEST(test_quota),          TEST(test_repeated),     TEST(test_given_back), TEST(test_midnight),
+	        TEST(test_milter),         TEST(test_unknown_list), TEST(test_both_ends),  TEST(test_hold),
+	        TEST(test_hold_several),   TEST(test_provider),     TEST(test_not_begun),  TEST(test_breaker),
+	        TEST(test_breaker_defers), TEST(test_shadow),       TEST(test_restart),    TEST(test_forgotten),
+	        TEST(test_no_address),     TEST(test_no_instance),  TEST(test_locked),     TEST(test_full),
+	        TEST(test_readonly),       TEST(test_gone),         TEST(test_corrupt),    TEST(test_lenient),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
